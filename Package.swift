@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// `PROFILE=core` keeps only the targets without a heavy dependency, for a quick loop on the pure parts:
+/// `PROFILE=core swift test --scratch-path .build/core`.
+let onlyCore = Context.environment["PROFILE"] == "core"
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The DAG of Docs/Targets.md: dependencies run downward only.
+func target(_ name: String, _ group: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", swiftSettings: settings)
+}
+
+func tests(_ name: String, _ group: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(group)/\(name)Tests", swiftSettings: settings)
+}
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
+let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+var targets: [Target] = [
+    .target(name: "CKernels", path: "Sources/Core/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+    target("Core", "Core", [logging]),
+    target("Embedding", "Core", ["CKernels"]),
+    target("Indexing", "Core", ["CKernels"]),
+    target("Sources", "Features", ["Core", "Embedding", logging]),
+    target("Search", "Features", ["Core", "Embedding", "Indexing", logging]),
+    target("InferenceOpenVINO", "Adapters", ["Embedding", "CKernels", logging]),
+    tests("Core", "Core", ["Core"]),
+    tests("Embedding", "Core", ["Embedding"]),
+    tests("Indexing", "Core", ["Indexing"]),
+    tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding"]),
+]
+
+if !onlyCore {
+    targets += [
+        target("DatabaseSQLite", "Adapters", ["Core", grdb]),
+        target("Wire", "Edges", [grpcCore, grpcProtobuf, protobuf]),
+        target("InferenceRPC", "Adapters", ["Embedding", "Wire", grpcCore, grpcTransport, grpcProtobuf, logging]),
+        target("Serve", "Edges", ["Core", "Embedding", "Sources", "Search", hummingbird, logging]),
+        target(
+            "Composition", "App",
+            [
+                "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "InferenceOpenVINO",
+                "InferenceRPC", "Serve", lifecycle, configuration, logging,
+            ]),
+        .executableTarget(
+            name: "millrace", dependencies: ["Composition", arguments, logging], path: "Sources/App/millrace",
+            swiftSettings: settings),
+    ]
+}
+
+let package = Package(
+    name: "Millrace",
+    products: onlyCore ? [] : [.executable(name: "millrace", targets: ["millrace"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: targets
+)

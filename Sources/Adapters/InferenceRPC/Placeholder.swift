@@ -1,0 +1,3 @@
+import GRPCNIOTransportHTTP2Posix
+
+enum Placeholder {}

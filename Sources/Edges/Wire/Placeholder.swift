@@ -1,0 +1,3 @@
+import GRPCProtobuf
+
+enum Placeholder {}
