@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// `PROFILE=core` keeps only the targets without a heavy dependency, for a quick loop on the pure parts:
+/// `PROFILE=core` keeps only the targets that need no network stack (NIO, Hummingbird, gRPC), for a quick loop on the pure parts:
 /// `PROFILE=core swift test --scratch-path .build/core`.
 let onlyCore = Context.environment["PROFILE"] == "core"
 
@@ -15,8 +15,12 @@ let settings: [SwiftSetting] = [
 ]
 
 /// The DAG of Docs/Targets.md: dependencies run downward only.
-func target(_ name: String, _ group: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", swiftSettings: settings)
+func target(
+    _ name: String, _ group: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", resources: resources,
+        swiftSettings: settings)
 }
 
 func tests(_ name: String, _ group: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -37,24 +41,27 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 
 var targets: [Target] = [
     .target(name: "CKernels", path: "Sources/Core/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
-    target("Core", "Core", [logging]),
+    target("Core", "Core", [logging], resources: [.embedInCode("Database/Schema")]),
     target("Embedding", "Core", ["CKernels"]),
     target("Indexing", "Core", ["CKernels"]),
+    target("Messages", "Core", [], resources: [.embedInCode("Texts")]),
     target("Sources", "Features", ["Core", "Embedding", logging]),
     target("Search", "Features", ["Core", "Embedding", "Indexing", logging]),
+    target("DatabaseSQLite", "Adapters", ["Core", grdb, logging]),
     target("InferenceOpenVINO", "Adapters", ["Embedding", "CKernels", logging]),
     tests("Core", "Core", ["Core"]),
     tests("Embedding", "Core", ["Embedding"]),
     tests("Indexing", "Core", ["Indexing"]),
+    tests("Messages", "Core", ["Messages"]),
+    tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding"]),
 ]
 
 if !onlyCore {
     targets += [
-        target("DatabaseSQLite", "Adapters", ["Core", grdb]),
         target("Wire", "Edges", [grpcCore, grpcProtobuf, protobuf]),
         target("InferenceRPC", "Adapters", ["Embedding", "Wire", grpcCore, grpcTransport, grpcProtobuf, logging]),
-        target("Serve", "Edges", ["Core", "Embedding", "Sources", "Search", hummingbird, logging]),
+        target("Serve", "Edges", ["Core", "Embedding", "Messages", hummingbird, logging]),
         target(
             "Composition", "App",
             [
@@ -62,7 +69,7 @@ if !onlyCore {
                 "InferenceRPC", "Serve", lifecycle, configuration, logging,
             ]),
         .executableTarget(
-            name: "millrace", dependencies: ["Composition", arguments, logging], path: "Sources/App/millrace",
+            name: "millrace", dependencies: ["Composition", "Messages", arguments, logging], path: "Sources/App/millrace",
             swiftSettings: settings),
     ]
 }

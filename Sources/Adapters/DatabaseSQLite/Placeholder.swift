@@ -1,3 +1,3 @@
-import GRDB
+internal import GRDB
 
 enum Placeholder {}

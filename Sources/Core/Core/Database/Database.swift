@@ -1,0 +1,62 @@
+/// The port through which everything reads and writes: transactions over typed rows.
+///
+/// A transaction is short, without exception: none is open while a model, a decoder, a network call or a user's
+/// callback runs. The closures are synchronous for that reason.
+package protocol Database: Sendable {
+    var dialect: Dialect { get }
+
+    /// Runs `body` in one read transaction: every statement in it sees the same state.
+    ///
+    /// Readers run in parallel with each other and with the writer. Keep each under a second; page by key.
+    func read<Result: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> Result) async throws -> Result
+
+    /// Runs `body` in one write transaction that is committed when this returns, and undone if `body` throws.
+    ///
+    /// Writes of one process that arrive together share a commit; each still succeeds or fails alone. `body` may
+    /// run twice if a shared commit failed, so it must have no effect outside the database.
+    func write<Result: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> Result) async throws -> Result
+
+    /// A number that changes whenever any other program may have committed something; cheap enough to look at
+    /// hundreds of times a second. It tells that something changed, not what.
+    func changeMark() async throws -> Int64
+
+    /// Ends all connections; calls that come after fail with ``DatabaseError/Code/closed``.
+    func close() async
+}
+
+/// A connection inside a transaction. It must not leave the closure that received it.
+package protocol Connection {
+    var dialect: Dialect { get }
+
+    /// Runs one statement and returns the number of rows it changed (those that triggers changed not counted).
+    @discardableResult
+    func run(_ statement: SQL, _ parameters: [String: Value]) throws(DatabaseError) -> Int
+
+    /// Runs one prepared statement once per element of `batch`, in one round trip where the database has such.
+    ///
+    /// - Returns: the number of rows that each run changed; as many as `batch` has elements.
+    @discardableResult
+    func runMany(_ statement: SQL, _ batch: [[String: Value]]) throws(DatabaseError) -> [Int]
+
+    /// All rows of the result. The caller bounds it by LIMIT.
+    func rows(_ statement: SQL, _ parameters: [String: Value]) throws(DatabaseError) -> [Row]
+
+    /// Runs text with several statements and no parameters: DDL and triggers.
+    func script(_ text: String) throws(DatabaseError)
+}
+
+extension Connection {
+    @discardableResult
+    package func run(_ statement: SQL) throws(DatabaseError) -> Int {
+        try run(statement, [:])
+    }
+
+    package func rows(_ statement: SQL) throws(DatabaseError) -> [Row] {
+        try rows(statement, [:])
+    }
+
+    /// The first row, or nil where the result is empty.
+    package func row(_ statement: SQL, _ parameters: [String: Value] = [:]) throws(DatabaseError) -> Row? {
+        try rows(statement, parameters).first
+    }
+}
