@@ -1,31 +1,39 @@
 extension JobStore {
+    /// What a rescue did.
+    package struct Rescue: Sendable {
+        /// Jobs that any worker may claim again.
+        package var freed: [Job] = []
+        /// Jobs that wait for a person now.
+        package var held: [Job] = []
+    }
+
     /// Takes everything away from a worker that is gone. Idempotent: what was settled meanwhile is not touched.
     ///
     /// Only the jobs that were inside the model count a crash; the prefetched ones return as they were.
-    ///
-    /// - Returns: the jobs that became available again, and those that are now held.
     package func rescue(
         _ worker: WorkerID, error: String, on connection: any Connection
-    ) throws(DatabaseError) -> (freed: Int, held: [Key]) {
+    ) throws(DatabaseError) -> Rescue {
         let fences = try WorkerStore().fencesInModel(of: worker, on: connection)
         let rows = try connection.rows(
             .both(
                 """
-                SELECT state, wanted_rev, claimed_rev, attempt, crashes, alone_crashes, fence, run_at, id, key
+                SELECT state, wanted_rev, claimed_rev, attempt, crashes, alone_crashes, fence, run_at, id, source_id, key
                 FROM \(Table.job) WHERE worker_id = :worker AND state = 'running'
                 """), ["worker": Value(worker)])
-        let companions = Dictionary(rows.map { ($0[6], 1) }, uniquingKeysWith: +)
-        var freed = 0
-        var held: [Key] = []
+        let inModel = rows.count { fences.contains($0.integer(6)) }
+        var rescue = Rescue()
         for row in rows {
             var machine = Self.machine(row)
             let fence = row.integer(6)
-            machine.lose(
-                fence: fence, isInModel: fences.contains(fence), isAlone: companions[row[6]] == 1, policy: policy)
-            try store(machine, error: fences.contains(fence) ? error : nil, of: row.id(8), on: connection)
-            if machine.state == .held { held.append(Key(literal: row.text(9))) } else { freed += 1 }
+            let isInModel = fences.contains(fence)
+            machine.lose(fence: fence, isInModel: isInModel, isAlone: inModel == 1, policy: policy)
+            try store(machine, error: isInModel ? error : nil, of: row.id(8), on: connection)
+            let job = Job(
+                id: row.id(8), source: row.id(9), key: Key(literal: row.text(10)), fence: fence,
+                attempt: machine.attempt, crashes: machine.crashes)
+            if machine.state == .held { rescue.held.append(job) } else { rescue.freed.append(job) }
         }
-        return (freed, held)
+        return rescue
     }
 
     /// Makes scheduled jobs available whose moment has come, at most `limit` of them.

@@ -35,7 +35,13 @@ package struct JobStore: Sendable {
 
     /// Whether a claim would find anything: a look at an index, on a reader.
     package func hasAvailable(on connection: any Connection) throws(DatabaseError) -> Bool {
-        try connection.row(.both("SELECT 1 FROM \(Table.job) WHERE state = 'available' LIMIT 1")) != nil
+        try connection.row(.both(
+                """
+                SELECT 1 FROM \(Table.job)
+                WHERE state = 'available'
+                    AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
+                LIMIT 1
+                """)) != nil
     }
 
     private func nextFence(on connection: any Connection) throws(DatabaseError) -> Int64? {
@@ -50,6 +56,7 @@ package struct JobStore: Sendable {
             WHERE id IN (
                 SELECT id FROM \(Table.job)
                 WHERE state = 'available' AND crashes BETWEEN :least AND :most
+                    AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
                 ORDER BY crashes, priority DESC, id
                 LIMIT :limit)
             RETURNING id, source_id, key, attempt, crashes
