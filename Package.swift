@@ -15,8 +15,12 @@ let settings: [SwiftSetting] = [
 ]
 
 /// The DAG of Docs/Targets.md: dependencies run downward only.
-func target(_ name: String, _ group: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", swiftSettings: settings)
+func target(
+    _ name: String, _ group: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", resources: resources,
+        swiftSettings: settings)
 }
 
 func tests(_ name: String, _ group: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -38,7 +42,7 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 var targets: [Target] = [
     .target(name: "CKernels", path: "Sources/Core/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
     target("Core", "Core", [logging]),
-    target("Embedding", "Core", ["CKernels"]),
+    target("Embedding", "Core", ["CKernels"], resources: [.embedInCode("Models/Manifests")]),
     target("Indexing", "Core", ["CKernels"]),
     target("Sources", "Features", ["Core", "Embedding", logging]),
     target("Search", "Features", ["Core", "Embedding", "Indexing", logging]),
