@@ -50,7 +50,7 @@ var targets: [Target] = [
     tests("Core", "Core", ["Core"]),
     tests("Embedding", "Core", ["Embedding"]),
     tests("Indexing", "Core", ["Indexing"]),
-    tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding"]),
+    tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
 ]
 
 if !onlyCore {

@@ -81,6 +81,9 @@ package final class OpenVINOEmbedder: Embedder {
     @concurrent package func embed(
         tokens: [TokenIDs], urgency: Urgency
     ) async throws(EmbeddingError) -> Embeddings {
+        guard tokens.allSatisfy({ !$0.ids.isEmpty }) else {
+            throw EmbeddingError(.badInput, "A text has no tokens, not even special ones; check the model's tokenizer.")
+        }
         let plan = BatchPlan(lengths: tokens.map(\.ids.count), limit: settings.batch)
         let rows = EmbeddingRows(count: tokens.count, dimension: space.dimension)
         let failure = await withTaskGroup(of: EmbeddingError?.self) { group in

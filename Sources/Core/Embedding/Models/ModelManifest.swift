@@ -49,7 +49,7 @@ package struct ModelManifest: Codable, Sendable, Equatable {
         package let kind: Kind
         package let file: String
         package let weights: String?
-        /// Inputs, each int64 of `batch × tokens`.
+        /// Inputs, each int64 of `batch × tokens`: `input_ids`, `attention_mask`, then any that are always 0.
         package let inputs: [String]
         /// Output, float32 of `batch × tokens × dimension`.
         package let output: String
@@ -76,6 +76,11 @@ package struct ModelManifest: Codable, Sendable, Equatable {
         if let path = paths.first(where: { !isInside($0) }) {
             throw EmbeddingError(
                 .badInput, "The manifest of \(name) names the path '\(path)', which must be relative and without '..'.")
+        }
+        guard graph.inputs.starts(with: ["input_ids", "attention_mask"]) else {
+            throw EmbeddingError(
+                .badInput,
+                "The manifest of \(name) must list the inputs input_ids and attention_mask first; correct it.")
         }
     }
 
