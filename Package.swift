@@ -16,7 +16,7 @@ let settings: [SwiftSetting] = [
 
 /// The DAG of Docs/Targets.md: dependencies run downward only.
 func target(
-    _ name: String, _ group: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
+    _ name: String, _ group: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
 ) -> Target {
     .target(
         name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", resources: resources,
@@ -42,7 +42,7 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 var targets: [Target] = [
     .target(name: "CKernels", path: "Sources/Core/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
     target("Core", "Core", [logging], resources: [.embedInCode("Database/Schema")]),
-    target("Embedding", "Core", ["CKernels"]),
+    target("Embedding", "Core", ["CKernels"], resources: [.embedInCode("Models/Manifests")]),
     target("Indexing", "Core", ["CKernels"]),
     target("Messages", "Core", [], resources: [.embedInCode("Texts")]),
     target("Sources", "Features", ["Core", "Embedding", logging]),
@@ -54,7 +54,7 @@ var targets: [Target] = [
     tests("Indexing", "Core", ["Indexing"]),
     tests("Messages", "Core", ["Messages"]),
     tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
-    tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding"]),
+    tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
 ]
 
 if !onlyCore {

@@ -23,10 +23,9 @@ package struct EmbeddingInput: Sendable {
 /// The hash under which an embedding is known: of the rendered input and the space, so that equal inputs are embedded
 /// once and a change of model changes every hash.
 package func inputHash(_ text: String, space: String) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(space.utf8.count + 1 + text.utf8.count)
-    bytes.append(contentsOf: space.utf8)
-    bytes.append(0)
-    bytes.append(contentsOf: text.utf8)
-    return Array(SHA256.hash(bytes).prefix(16))
+    var hash = SHA256()
+    hash.add(space)
+    hash.add("\0")
+    hash.add(text)
+    return Array(hash.finishBytes().prefix(16))
 }
