@@ -1,4 +1,4 @@
-package import Core
+import Core
 
 /// What a user asks for with `source add`, checked against the table before anything is changed.
 package struct AttachRequest: Sendable {

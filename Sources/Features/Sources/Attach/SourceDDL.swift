@@ -12,8 +12,8 @@ package struct SourceDDL: Sendable {
 
     private var table: Identifier { Identifier(definition.table) }
     private var status: Identifier { Identifier(definition.status) }
-    private var keys: [Identifier] { definition.key.map(Identifier.init) }
-    private var texts: [Identifier] { definition.text.map(Identifier.init) }
+    private var keys: [Identifier] { definition.key.map { Identifier($0) } }
+    private var texts: [Identifier] { definition.text.map { Identifier($0) } }
 
     package init(source: SourceID, definition: SourceDefinition) {
         self.source = source

@@ -1,5 +1,5 @@
 package import Core
-package import Embedding
+import Embedding
 
 /// A claimed row as it was read: what to embed, or why there is nothing to embed.
 package struct EmbeddingInput: Sendable {

@@ -1,5 +1,5 @@
 package import Core
-package import Embedding
+import Embedding
 
 /// What a worker found for one claimed row.
 package struct EmbeddingResult: Sendable {

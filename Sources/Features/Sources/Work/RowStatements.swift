@@ -25,7 +25,7 @@ package struct RowStatements: Sendable {
         let table = Identifier(definition.table)
         let status = Identifier(definition.status)
         let into = Identifier(definition.into)
-        let texts = definition.text.map(Identifier.init)
+        let texts = definition.text.map { Identifier($0) }
         let sameKey = definition.key.enumerated().map { "\(Identifier($1)) = :k\($0)" }.joined(separator: " AND ")
         let sameText = texts.enumerated().map { "\($1) IS :t\($0) COLLATE BINARY" }.joined(separator: " AND ")
         let touch = definition.updated.map { ", \(Identifier($0)) = \(Self.now(definition.updatedForm ?? .text))" } ?? ""
@@ -57,7 +57,7 @@ package struct RowStatements: Sendable {
     ///
     /// Columns: the key's stored text, the status, the vector (or whether there is one), then the text columns.
     package func page(isFirst: Bool, wholeVectors: Bool) -> SQL {
-        let keys = definition.key.map(Identifier.init)
+        let keys = definition.key.map { Identifier($0) }
         let into = Identifier(definition.into)
         let vector = wholeVectors ? into.quoted : "\(into) IS NOT NULL"
         let columns = definition.text.map { Identifier($0).quoted }.joined(separator: ", ")
