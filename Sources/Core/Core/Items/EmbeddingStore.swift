@@ -1,5 +1,3 @@
-package import Core
-
 /// The present embeddings in Millrace's own table.
 package struct EmbeddingStore: Sendable {
     package init() {}
