@@ -49,6 +49,9 @@ var targets: [Target] = [
     target("Search", "Features", ["Core", "Embedding", "Indexing", logging]),
     target("DatabaseSQLite", "Adapters", ["Core", grdb, logging]),
     target("InferenceOpenVINO", "Adapters", ["Embedding", "CKernels", logging]),
+    .executableTarget(
+        name: "bench-index", dependencies: ["Indexing"], path: "Sources/Benchmarks/bench-index",
+        swiftSettings: settings),
     tests("Core", "Core", ["Core"]),
     tests("Embedding", "Core", ["Embedding"]),
     tests("Indexing", "Core", ["Indexing"]),
