@@ -30,6 +30,8 @@ func tests(_ name: String, _ group: String, _ dependencies: [Target.Dependency])
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+/// The system's C library, as GRDB finds it: statements run on it directly.
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
@@ -47,7 +49,7 @@ var targets: [Target] = [
     target("Messages", "Core", [], resources: [.embedInCode("Texts")]),
     target("Sources", "Features", ["Core", "Embedding", logging]),
     target("Search", "Features", ["Core", "Embedding", "Indexing", logging]),
-    target("DatabaseSQLite", "Adapters", ["Core", grdb, logging]),
+    target("DatabaseSQLite", "Adapters", ["Core", grdb, sqlite, logging]),
     target("InferenceOpenVINO", "Adapters", ["Embedding", "CKernels", logging]),
     .executableTarget(
         name: "bench-index", dependencies: ["Indexing"], path: "Sources/Benchmarks/bench-index",
