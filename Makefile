@@ -15,14 +15,14 @@ test: ## everything that must hold: style, layering, build, tests, real peers
 	@Scripts/setup test
 	@Scripts/check
 
-check: ## the same without set-up; one part: Scripts/check format, dag, size, words, faults, build, models, test, peers
+check: ## the same without set-up; a part alone: Scripts/check format dag …
 	@Scripts/check
 
 bench: ## measure against the bare runtime and named peers, ratios printed
 	@Scripts/setup bench
 	@exec Scripts/bench
 
-soak: ## the long form of the kill test; SEED and HOURS are honoured
+soak: ## the long form of the kill test; SEED repeats a run
 	@Scripts/setup test
 	@exec Scripts/soak
 
