@@ -74,8 +74,8 @@ if !onlyCore {
                 "InferenceRPC", "Serve", lifecycle, configuration, logging,
             ]),
         .executableTarget(
-            name: "millrace", dependencies: ["Composition", "Messages", arguments, logging], path: "Sources/App/millrace",
-            swiftSettings: settings),
+            name: "millrace", dependencies: ["Composition", "Messages", arguments, logging],
+            path: "Sources/App/millrace", swiftSettings: settings),
     ]
 }
 
