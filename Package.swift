@@ -72,6 +72,7 @@ if !onlyCore {
             [
                 "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "InferenceOpenVINO",
                 "InferenceRPC", "Serve", lifecycle, configuration, logging,
+                .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .executableTarget(
             name: "millrace", dependencies: ["Composition", "Messages", arguments, logging],
@@ -93,6 +94,7 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: targets
 )
