@@ -11,7 +11,7 @@ struct PageMemory {
     let base: UnsafeMutableRawPointer
     let byteCount: Int
 
-    static let pageBytes = 4096
+    static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
     private static let hugePageBytes = 2 << 20
 
     /// - Parameter prefersHugePages: a scan over huge pages is faster by the page-table misses it saves, but the first
