@@ -50,7 +50,8 @@ package struct WordPieceTokenizer: Sendable {
         let file = try TokenizerFile(contents)
         let room = maxTokens - file.template.before.count - file.template.after.count
         guard room > 0 else {
-            throw TokenizerError(.invalidLimit, "maxTokens", "is \(maxTokens) and leaves no room beside the special tokens")
+            throw TokenizerError(
+                .invalidLimit, "maxTokens", "is \(maxTokens) and leaves no room beside the special tokens")
         }
         let normalizer = BertNormalizer(file.normalizer)
         var normalized: [(bytes: [UInt8], token: AddedToken)] = []
@@ -72,7 +73,7 @@ package struct WordPieceTokenizer: Sendable {
         writtenTokens = AddedTokens(
             file.addedTokens.filter { !$0.isNormalized }.map { (Array($0.content.utf8), $0) })
         normalizedTokens = AddedTokens(normalized)
-        vocabulary = try WordPieceVocabulary(file.model)
+        vocabulary = file.vocabulary
         template = file.template
         padID = file.padID
         vocabularySize = file.vocabularySize
