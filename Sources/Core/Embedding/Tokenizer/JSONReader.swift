@@ -15,7 +15,9 @@ struct JSONReader {
         var reader = JSONReader(bytes)
         let value = try reader.value(depth: 0)
         reader.skipSpace()
-        guard reader.position == bytes.count else { throw reader.error("has more text after the end of the JSON value") }
+        guard reader.position == bytes.count else {
+            throw reader.error("has more text after the end of the JSON value")
+        }
         return value
     }
 
@@ -41,7 +43,8 @@ struct JSONReader {
         case UInt8(ascii: "f"): return try word("false", .bool(false))
         case UInt8(ascii: "n"): return try word("null", .null)
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
-        default: throw error(position < bytes.count ? "is not the start of a JSON value" : "is the end of a cut-off file")
+        default:
+            throw error(position < bytes.count ? "is not the start of a JSON value" : "is the end of a cut-off file")
         }
     }
 
@@ -158,7 +161,8 @@ struct JSONReader {
     private mutating func unescape(into text: inout [UInt8]) throws(TokenizerError) {
         while next != UInt8(ascii: "\"") {
             guard next >= 0x20 else {
-                throw error(position < bytes.count ? "is a control character in a string" : "is the end of a cut-off file")
+                throw error(
+                    position < bytes.count ? "is a control character in a string" : "is the end of a cut-off file")
             }
             guard next == UInt8(ascii: "\\") else {
                 text.append(next)
@@ -204,7 +208,9 @@ struct JSONReader {
         position += 1
         var unit: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = Character(Unicode.Scalar(next)).hexDigitValue else { throw error("should be a hex digit") }
+            guard let digit = Character(Unicode.Scalar(next)).hexDigitValue else {
+                throw error("should be a hex digit")
+            }
             unit = unit << 4 | UInt32(digit)
             position += 1
         }

@@ -3,9 +3,9 @@
 struct TokenizerFile {
     /// `model`, of type `WordPiece`.
     struct Model {
-        /// Tokens in file order.
-        var vocabulary: [(token: String, id: Int32)]
-        var unknownID: Int32
+        /// `vocab`: tokens in file order.
+        var pieces: [(token: String, id: Int32)]
+        var unknownToken: String
         var continuingPrefix: String
         var maxWordScalars: Int
     }
@@ -21,7 +21,7 @@ struct TokenizerFile {
 
     let addedTokens: [AddedToken]
     let normalizer: BertNormalizer.Settings
-    let model: Model
+    let vocabulary: WordPieceVocabulary
     let template: Template
     let padID: Int32
     /// Ids of tokens and added tokens together; they are 0 to this number, each once.
@@ -35,19 +35,15 @@ struct TokenizerFile {
         try file.member("version").require("1.0")
         normalizer = try Self.normalizer(try file.member("normalizer"))
         try file.member("pre_tokenizer").member("type").require("BertPreTokenizer")
-        model = try Self.model(try file.member("model"))
-
-        var ids: [[UInt8]: Int32] = [:]
-        for (token, id) in model.vocabulary {
-            guard ids.updateValue(id, forKey: Array(token.utf8)) == nil else {
-                throw TokenizerError(.inconsistent, "model.vocab", "names the token \"\(token)\" twice")
-            }
-        }
-        addedTokens = try Self.addedTokens(try file.member("added_tokens"), &ids)
-        vocabularySize = ids.count
-        try Self.requireDense(ids)
+        let model = try Self.model(try file.member("model"))
+        vocabulary = try WordPieceVocabulary(model)
+        addedTokens = try Self.addedTokens(try file.member("added_tokens"), vocabulary)
+        let pieceCount = model.pieces.count
+        let newTokens = addedTokens.filter { [vocabulary] in vocabulary.id(of: $0.content) == nil }
+        vocabularySize = pieceCount + newTokens.count
+        try Self.requireDense(model.pieces + newTokens.map { ($0.content, $0.id) })
         template = try Self.template(try file.member("post_processor"), size: vocabularySize)
-        padID = try Self.padID(try file.member("padding"), ids)
+        padID = try Self.padID(try file.member("padding"), addedTokens, vocabulary, vocabularySize)
     }
 
     private static func normalizer(_ field: JSONField) throws(TokenizerError) -> BertNormalizer.Settings {
@@ -72,20 +68,16 @@ struct TokenizerFile {
             }
             pieces.append((token, id))
         }
-        let unknown = try field.member("unk_token").string()
-        guard let unknownID = pieces.first(where: { $0.token.utf8.elementsEqual(unknown.utf8) })?.id else {
-            throw TokenizerError(.inconsistent, "model.unk_token", "is \"\(unknown)\", which model.vocab lacks")
-        }
         return Model(
-            vocabulary: pieces,
-            unknownID: unknownID,
+            pieces: pieces,
+            unknownToken: try field.member("unk_token").string(),
             continuingPrefix: try field.member("continuing_subword_prefix").string(),
             maxWordScalars: try field.member("max_input_chars_per_word").count())
     }
 
-    /// The added tokens; those that the vocabulary lacks join `ids`.
+    /// The added tokens, whose ids must be those of the vocabulary where it has them.
     private static func addedTokens(
-        _ field: JSONField, _ ids: inout [[UInt8]: Int32]
+        _ field: JSONField, _ vocabulary: WordPieceVocabulary
     ) throws(TokenizerError) -> [AddedToken] {
         var tokens: [AddedToken] = []
         var seen: Set<Int32> = []
@@ -101,31 +93,29 @@ struct TokenizerFile {
             guard !token.content.isEmpty else {
                 throw TokenizerError(.inconsistent, "\(element.path).content", "is empty")
             }
-            let bytes = Array(token.content.utf8)
-            if let known = ids[bytes], known != token.id {
+            if let known = vocabulary.id(of: token.content), known != token.id {
                 throw TokenizerError(
                     .inconsistent, "\(element.path).id", "is \(token.id), but \"\(token.content)\" has the id \(known)")
             }
             guard seen.insert(token.id).inserted else {
                 throw TokenizerError(.inconsistent, "\(element.path).id", "is \(token.id), which an earlier entry has")
             }
-            ids[bytes] = token.id
             tokens.append(token)
         }
         return tokens
     }
 
     /// Ids are rows of the model's matrix: each from 0 up, none twice, none left out.
-    private static func requireDense(_ ids: [[UInt8]: Int32]) throws(TokenizerError) {
-        var isUsed = [Bool](repeating: false, count: ids.count)
-        for (token, id) in ids {
-            let name = String(decoding: token, as: UTF8.self)
-            guard id < ids.count else {
+    private static func requireDense(_ tokens: [(token: String, id: Int32)]) throws(TokenizerError) {
+        var isUsed = [Bool](repeating: false, count: tokens.count)
+        for (name, id) in tokens {
+            guard id < tokens.count else {
                 throw TokenizerError(
-                    .inconsistent, "model.vocab", "has \(ids.count) tokens, but \"\(name)\" has the id \(id)")
+                    .inconsistent, "model.vocab", "has \(tokens.count) tokens, but \"\(name)\" has the id \(id)")
             }
             guard !isUsed[Int(id)] else {
-                throw TokenizerError(.inconsistent, "model.vocab", "gives the id \(id) to two tokens, one of them \"\(name)\"")
+                throw TokenizerError(
+                    .inconsistent, "model.vocab", "gives the id \(id) to two tokens, one of them \"\(name)\"")
             }
             isUsed[Int(id)] = true
         }
@@ -164,17 +154,19 @@ struct TokenizerFile {
     }
 
     /// `padding.pad_id` where the file pads, else the id of `[PAD]`.
-    private static func padID(_ padding: JSONField, _ ids: [[UInt8]: Int32]) throws(TokenizerError) -> Int32 {
+    private static func padID(
+        _ padding: JSONField, _ added: [AddedToken], _ vocabulary: WordPieceVocabulary, _ size: Int
+    ) throws(TokenizerError) -> Int32 {
         if padding.isNull {
-            guard let id = ids[Array("[PAD]".utf8)] else {
+            guard let id = vocabulary.id(of: "[PAD]") ?? added.first(where: { $0.content == "[PAD]" })?.id else {
                 throw TokenizerError(.inconsistent, "padding", "is null and no token is \"[PAD]\"")
             }
             return id
         }
         let field = try padding.member("pad_id")
         let id = try field.count()
-        guard id < ids.count else {
-            throw TokenizerError(.inconsistent, field.path, "is \(id), but there are \(ids.count) tokens")
+        guard id < size else {
+            throw TokenizerError(.inconsistent, field.path, "is \(id), but there are \(size) tokens")
         }
         return Int32(id)
     }

@@ -79,7 +79,8 @@ struct UnicodeData: Sendable {
         }
         // The list of the BERT normalizer, with its gap from 2B820 to 2B91F, not the blocks of the standard.
         for range: ClosedRange<UInt32> in [
-            0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F, 0x2B740...0x2B81F, 0x2B920...0x2CEAF,
+            0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F, 0x2B740...0x2B81F,
+            0x2B920...0x2CEAF,
             0xF900...0xFAFF, 0x2F800...0x2FA1F,
         ] { mark(range, .ideograph) }
 

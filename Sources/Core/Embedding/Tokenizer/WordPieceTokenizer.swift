@@ -42,7 +42,8 @@ package struct WordPieceTokenizer: Tokenizer {
         let file = try TokenizerFile(contents)
         let room = maxTokens - file.template.before.count - file.template.after.count
         guard room > 0 else {
-            throw TokenizerError(.invalidLimit, "maxTokens", "is \(maxTokens) and leaves no room beside the special tokens")
+            throw TokenizerError(
+                .invalidLimit, "maxTokens", "is \(maxTokens) and leaves no room beside the special tokens")
         }
         let normalizer = BertNormalizer(file.normalizer)
         var normalized: [(bytes: [UInt8], token: AddedToken)] = []
@@ -64,7 +65,7 @@ package struct WordPieceTokenizer: Tokenizer {
         writtenTokens = AddedTokens(
             file.addedTokens.filter { !$0.isNormalized }.map { (Array($0.content.utf8), $0) })
         normalizedTokens = AddedTokens(normalized)
-        vocabulary = try WordPieceVocabulary(file.model)
+        vocabulary = file.vocabulary
         template = file.template
         padID = file.padID
         vocabularySize = file.vocabularySize

@@ -23,23 +23,33 @@ struct WordPieceVocabulary: Sendable {
     /// Bytes of the longest piece, its prefix not counted.
     private(set) var longestPiece = 0
     private let maxWordScalars: Int
-    private let unknownID: Int32
+    private var unknownID: Int32 = 0
 
-    /// - Throws: ``TokenizerError`` where a token is named twice.
+    /// - Throws: ``TokenizerError`` where a token is named twice, or the unknown token is not among them.
     /// - Complexity: O(bytes of all tokens).
     init(_ model: TokenizerFile.Model) throws(TokenizerError) {
         var capacity = 16
-        while capacity < model.vocabulary.count * 4 { capacity *= 2 }
+        while capacity < model.pieces.count * 4 { capacity *= 2 }
         slots = Array(repeating: Slot(), count: capacity)
         shift = UInt64(64 - capacity.trailingZeroBitCount)
         maxWordScalars = model.maxWordScalars
-        unknownID = model.unknownID
         let prefix = Array(model.continuingPrefix.utf8)
-        for (token, id) in model.vocabulary {
+        for (token, id) in model.pieces {
             let piece = Array(token.utf8)
             try insert(piece[...], .start, id, token)
             if piece.starts(with: prefix) { try insert(piece[prefix.count...], .inside, id, token) }
         }
+        guard let unknownID = id(of: model.unknownToken) else {
+            throw TokenizerError(
+                .inconsistent, "model.unk_token", "is \"\(model.unknownToken)\", which model.vocab lacks")
+        }
+        self.unknownID = unknownID
+    }
+
+    /// The id of a token as the file writes it.
+    func id(of token: String) -> Int32? {
+        let text = token.utf8.span
+        return id(of: 0..<text.count, in: text, hash: token.utf8.reduce(Place.start.rawValue, Self.hash))
     }
 
     private mutating func insert(
@@ -83,7 +93,9 @@ struct WordPieceVocabulary: Sendable {
 
     @inline(__always)
     private func equal(_ slot: Slot, _ text: Span<UInt8>, _ start: Int) -> Bool {
-        for offset in 0..<Int(slot.length) where bytes[Int(slot.offset) + offset] != text[start + offset] { return false }
+        for offset in 0..<Int(slot.length) where bytes[Int(slot.offset) + offset] != text[start + offset] {
+            return false
+        }
         return true
     }
 

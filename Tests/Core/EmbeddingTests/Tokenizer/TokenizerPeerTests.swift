@@ -30,7 +30,8 @@ struct TokenizerPeerTests {
             let text = try #require(line.text)
             let maxTokens = try #require(line.max)
             let expected = try #require(line.ids)
-            let tokenizer = try tokenizers[maxTokens] ?? WordPieceTokenizer(tokenizerJSON: contents, maxTokens: maxTokens)
+            let tokenizer =
+                try tokenizers[maxTokens] ?? WordPieceTokenizer(tokenizerJSON: contents, maxTokens: maxTokens)
             tokenizers[maxTokens] = tokenizer
 
             var ids: [Int32] = []
@@ -39,7 +40,9 @@ struct TokenizerPeerTests {
             if ids != expected || (isTruncated && ids.count != maxTokens) {
                 failures += 1
                 let shown = text.unicodeScalars.prefix(80).map { String($0.value, radix: 16) }.joined(separator: " ")
-                if failures <= 10 { Issue.record("seed \(seed), \(shown): \(ids.prefix(40)), not \(expected.prefix(40))") }
+                if failures <= 10 {
+                    Issue.record("seed \(seed), \(shown): \(ids.prefix(40)), not \(expected.prefix(40))")
+                }
             }
         }
         #expect(failures == 0)
