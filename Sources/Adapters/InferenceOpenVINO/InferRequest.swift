@@ -143,5 +143,5 @@ final class InferRequest: @unchecked Sendable {
     }
 
     /// `I64` of `ov_element_type_e`.
-    private static let int64Type: UInt32 = 10
+    static let int64Type: UInt32 = 10
 }

@@ -21,10 +21,11 @@ package final class OpenVINORuntime: Sendable {
         folder: String, package runtime: RuntimePackage = .openVINO
     ) throws(EmbeddingError) -> OpenVINORuntime {
         try loaded.withLock { loaded throws(EmbeddingError) in
-            if let present = loaded[folder] { return present }
-            let runtime = try OpenVINORuntime(folder: folder, package: runtime)
-            loaded[folder] = runtime
-            return runtime
+            let key = folder + "@" + runtime.version
+            if let present = loaded[key] { return present }
+            let fresh = try OpenVINORuntime(folder: folder, package: runtime)
+            loaded[key] = fresh
+            return fresh
         }
     }
 
