@@ -57,6 +57,11 @@ final class SQLiteHandle: @unchecked Sendable {
             throw Core.DatabaseError(.closed, "\(path) was closed while it was being opened")
         }
         self.connection = connection
+        // GRDB's observers follow the statements that it runs itself, and end the process at a commit they did not
+        // foresee. Nothing observes here.
+        _ = sqlite3_commit_hook(connection, nil, nil)
+        _ = sqlite3_rollback_hook(connection, nil, nil)
+        sqlite3_set_authorizer(connection, nil, nil)
         file = sqlite3_db_filename(connection, "main").map { String(cString: $0) } ?? path
         // cache_size is negative to count KiB.
         try script(
