@@ -15,6 +15,8 @@ final class Writer: @unchecked Sendable {
     private let clock = ContinuousClock()
     /// Whether the turn's holder let ``turnPatience`` pass; then nobody waits for it until it moves again.
     private var holderIsStopped = false
+    /// Whether the last checkpoint failed, which is logged once and not at every write that follows.
+    private var checkpointFails = false
 
     /// How long a writer waits for the turn before it takes its holder for stopped.
     private static let turnPatience = Duration.seconds(2)
@@ -77,7 +79,10 @@ final class Writer: @unchecked Sendable {
         guard handle.logPages >= options.checkpointPages else { return }
         do {
             _ = try handle.checkpoint(truncating: false)
+            checkpointFails = false
         } catch {
+            guard !checkpointFails else { return }
+            checkpointFails = true
             logger.warning("a checkpoint failed", metadata: ["error": "\(error)"])
         }
     }
