@@ -66,9 +66,10 @@ final class PreparedStatement {
     /// Runs it and collects its rows.
     func rows(_ parameters: [String: Value]) throws(DatabaseError) -> [Row] {
         try bind(parameters)
-        let columns = sqlite3_column_count(pointer)
         var rows: [Row] = []
         var code = sqlite3_step(pointer)
+        // Asked after the first step, which compiles it anew where the schema has changed.
+        let columns = sqlite3_column_count(pointer)
         while code == SQLITE_ROW {
             rows.append(Row((0..<columns).map(column)))
             code = sqlite3_step(pointer)

@@ -14,15 +14,16 @@ final class ReaderPool: Sendable {
         self.logger = logger
     }
 
-    /// Starts a thread that reads through `handle`. `ended` is called after it has closed the connection.
-    func start(_ handle: SQLiteHandle, ended: @escaping @Sendable () -> Void) {
+    /// Starts a thread that reads through `handle`, and leaves `running` when it has closed it.
+    func start(_ handle: SQLiteHandle, in running: DispatchGroup) {
+        running.enter()
         let thread = Thread { [self] in
             let connection = SQLiteConnection(handle, writes: false)
             while let request = queue.next() {
                 read(request, handle, connection)
             }
             handle.close()
-            ended()
+            running.leave()
         }
         thread.name = "millrace-reader"
         thread.start()

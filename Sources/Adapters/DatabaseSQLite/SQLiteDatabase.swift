@@ -12,10 +12,11 @@ package final class SQLiteDatabase: Database {
     private let writer: Writer
     private let readers: ReaderPool
     private let watch: ChangeWatch
-    private let running: RunningThreads
+    /// Entered by the writer's thread, which ends last.
+    private let running: DispatchGroup
 
     private init(
-        file: String, writer: Writer, readers: ReaderPool, watch: ChangeWatch, running: RunningThreads
+        file: String, writer: Writer, readers: ReaderPool, watch: ChangeWatch, running: DispatchGroup
     ) {
         self.file = file
         self.writer = writer
@@ -25,9 +26,13 @@ package final class SQLiteDatabase: Database {
     }
 
     deinit {
-        writer.queue.close()
-        readers.queue.close()
+        beginClosing()
+    }
+
+    private func beginClosing() {
         watch.close()
+        readers.queue.close()
+        writer.queue.close()
     }
 
     /// Opens the file at `path`, relative paths starting at the working folder.
@@ -63,11 +68,11 @@ package final class SQLiteDatabase: Database {
                 try SQLiteHandle(path: main.file, role: role)
             }
             let watch = ChangeWatch(try SQLiteHandle(path: main.file, role: .reader(busyTimeout: .zero)))
-            let running = RunningThreads(count: handles.count + 1)
             let writer = Writer(main, turn: turn, options: options, logger: logger)
             let readers = ReaderPool(file: main.file, slowRead: options.slowRead, logger: logger)
-            writer.start { running.oneEnded() }
-            for handle in handles { readers.start(handle) { running.oneEnded() } }
+            let (reading, running) = (DispatchGroup(), DispatchGroup())
+            for handle in handles { readers.start(handle, in: reading) }
+            writer.start(in: running, endingAfter: reading)
             return SQLiteDatabase(file: main.file, writer: writer, readers: readers, watch: watch, running: running)
         } catch {
             main.close()
@@ -81,6 +86,7 @@ package final class SQLiteDatabase: Database {
         try await readers.queue.submit { try body($0) }
     }
 
+    @discardableResult
     package func write<Result: Sendable>(
         _ body: @escaping @Sendable (any Connection) throws -> Result
     ) async throws -> Result {
@@ -94,10 +100,10 @@ package final class SQLiteDatabase: Database {
 
     /// Serves what waits, then ends all connections; the last one on the file empties its log.
     package func close() async {
-        readers.queue.close()
-        writer.queue.close()
-        watch.close()
-        await running.allEnded()
+        beginClosing()
+        await withCheckedContinuation { continuation in
+            running.notify(queue: .global()) { continuation.resume() }
+        }
     }
 
     /// Moves the log into the file and empties it, if no other connection is in the way; returns at once if one is.

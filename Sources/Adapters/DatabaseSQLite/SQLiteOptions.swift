@@ -14,8 +14,10 @@ extension SQLiteDatabase {
         package var isDurable = true
         /// How long a write waits for another program's lock before it fails with ``DatabaseError/Code/busy``.
         package var busyTimeout = Duration.seconds(10)
-        /// A group commit takes no more bodies once it has held the database's lock for this long.
-        package var groupLimit = Duration.milliseconds(15)
+        /// A group commit takes no more bodies once it has held the database's lock for this long; a debt of as much is
+        /// repaid (``LockDebt``). Measured on 2 busy cores, a Python program that commits every 10 ms beside two busy
+        /// writers: 15 ms leave it 60–80 % of its pace, 5 ms 95 % and more, and cost a sixth of the writers' rows.
+        package var groupLimit = Duration.milliseconds(5)
         /// A read that took longer is logged as a warning.
         package var slowRead = Duration.seconds(1)
         /// Pages in the write-ahead log from which the writer moves them to the file, after it has answered its

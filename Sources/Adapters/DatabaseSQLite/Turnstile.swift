@@ -4,16 +4,19 @@ import Glibc
 /// The turn that Millrace's processes take on one file, so that two of them never write back to back and a user's
 /// program finds the file free in between.
 ///
-/// It is courtesy, not safety: the database's own lock excludes, and a writer that waited long for the turn of a
+/// The file holds 16 bytes, the ``LockDebt`` that the processes share (two integers of the machine's byte order); they
+/// mean nothing after a restart of the machine. It is courtesy, not safety: the database's own lock excludes, and a writer that waited long for the turn of a
 /// stopped process goes on without. Held by `flock` on a file beside the database; the kernel releases it when a
 /// process dies. Used by the writer's thread alone.
 final class Turnstile {
     private let descriptor: Int32
-    private let clock = ContinuousClock()
     private(set) var isHeld = false
-    private var releasedAt: ContinuousClock.Instant?
+    /// Whether this process has rested on its last turn, so that others come first now.
+    private var stepsBack = false
+    /// The debt as this process knows it.
+    private(set) var debt = LockDebt.none
 
-    /// After a release, how long this process lets the others go first. Longer than they sleep between two looks.
+    /// How long it lets the others go first. Longer than they sleep between two looks.
     private static let stepBack = Duration.microseconds(500)
 
     /// Opens, and makes where missing, `<database>-millrace-turn`, with the database's own owner and rights.
@@ -38,23 +41,50 @@ final class Turnstile {
         close(descriptor)
     }
 
-    /// Takes the turn if nobody has it. Does not wait, except shortly after a turn of its own.
+    /// Takes the turn if nobody has it, and learns the debt. Does not wait, except shortly after a rest.
     func take() -> Bool {
-        if let releasedAt {
-            let rest = Self.stepBack - (clock.now - releasedAt)
-            if rest > .zero { pause(rest) }
-            self.releasedAt = nil
+        if stepsBack {
+            stepsBack = false
+            pause(Self.stepBack)
         }
-        isHeld = flock(descriptor, LOCK_EX | LOCK_NB) == 0
-        return isHeld
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return false }
+        isHeld = true
+        var words: (Int64, Int64) = (0, 0)
+        if pread(descriptor, &words, 16, 0) == 16 {
+            debt = LockDebt(owed: words.0, freedAt: words.1)
+        }
+        return true
+    }
+
+    /// Writes down that the database's lock was held between these moments.
+    func charge(from start: Int64, to end: Int64) {
+        debt = debt.holding(from: start, to: end)
+        guard isHeld else { return }
+        var words = (debt.owed, debt.freedAt)
+        // Where the disk is full, each process has its own debt alone.
+        _ = pwrite(descriptor, &words, 16, 0)
+    }
+
+    /// Leaves the file free while it keeps the turn, if the debt has reached `limit`.
+    func rest(at limit: Duration) {
+        let owed = debt.remaining(at: monotonicNanoseconds())
+        guard owed >= limit else { return }
+        pause(owed)
+        stepsBack = true
     }
 
     func release() {
         guard isHeld else { return }
         flock(descriptor, LOCK_UN)
         isHeld = false
-        releasedAt = clock.now
     }
+}
+
+/// The machine's monotonic clock, which all its processes read alike.
+func monotonicNanoseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
 /// Blocks the calling thread, which is one of the adapter's own.

@@ -15,11 +15,11 @@ final class Writer: @unchecked Sendable {
     private let clock = ContinuousClock()
     /// Whether the turn's holder let ``turnPatience`` pass; then nobody waits for it until it moves again.
     private var holderIsStopped = false
+    /// Whether the last checkpoint failed, which is logged once and not at every write that follows.
+    private var checkpointFails = false
 
     /// How long a writer waits for the turn before it takes its holder for stopped.
     private static let turnPatience = Duration.seconds(2)
-    /// A body that held the lock for seconds does not make everyone rest for seconds.
-    private static let longestRest = Duration.milliseconds(100)
 
     init(_ handle: SQLiteHandle, turn: Turnstile, options: SQLiteDatabase.Options, logger: Logger) {
         queue = RequestQueue(file: handle.file)
@@ -30,8 +30,10 @@ final class Writer: @unchecked Sendable {
         connection = SQLiteConnection(handle, writes: true)
     }
 
-    /// Starts the thread. `ended` is called after it has closed the connection.
-    func start(ended: @escaping @Sendable () -> Void) {
+    /// Starts the thread, which closes its connection after `readers` have closed theirs: the last to close empties
+    /// the log, and a reader cannot.
+    func start(in running: DispatchGroup, endingAfter readers: DispatchGroup) {
+        running.enter()
         let thread = Thread { [self] in
             while let kind = queue.wait() {
                 switch kind {
@@ -39,8 +41,9 @@ final class Writer: @unchecked Sendable {
                 case .alone: runAlone()
                 }
             }
+            readers.wait()
             handle.close()
-            ended()
+            running.leave()
         }
         thread.name = "millrace-writer"
         thread.start()
@@ -51,31 +54,37 @@ final class Writer: @unchecked Sendable {
             turn.release()
             return
         }
-        let locked = clock.now
-        let group = GroupCommit(handle: handle, connection: connection, limit: options.groupLimit)
-        let outcome = group.run(since: locked) { queue.take(.transaction) }
-        let held = clock.now - locked
+        let locked = monotonicNanoseconds()
+        // What is owed already counts towards the limit, so that groups in a row are no longer than one.
+        let group = GroupCommit(
+            handle: handle, connection: connection, limit: options.groupLimit - turn.debt.remaining(at: locked))
+        let outcome = group.run(since: clock.now) { queue.take(.transaction) }
+        let freed = monotonicNanoseconds()
+        turn.charge(from: locked, to: freed)
         queue.putBack(outcome.undone)
         for answer in outcome.answers { answer() }
+        let held = Duration.nanoseconds(freed - locked)
         if held > options.slowRead {
             logger.warning(
                 "a write held the database's lock for long",
                 metadata: ["seconds": "\(held.seconds)", "statement": "\(connection.slowest.statement)"])
         }
-        rest(until: clock.now + min(held, Self.longestRest))
+        moveLog()
+        turn.rest(at: options.groupLimit)
+        turn.release()
     }
 
-    /// Leaves the file to others while it keeps the turn; moves the log's pages meanwhile, which locks nobody out.
-    private func rest(until end: ContinuousClock.Instant) {
-        if handle.logPages >= options.checkpointPages {
-            do {
-                _ = try handle.checkpoint(truncating: false)
-            } catch {
-                logger.warning("a checkpoint failed", metadata: ["error": "\(error)"])
-            }
+    /// Moves the log's pages into the file when they are many; callers have been answered, and nobody is locked out.
+    private func moveLog() {
+        guard handle.logPages >= options.checkpointPages else { return }
+        do {
+            _ = try handle.checkpoint(truncating: false)
+            checkpointFails = false
+        } catch {
+            guard !checkpointFails else { return }
+            checkpointFails = true
+            logger.warning("a checkpoint failed", metadata: ["error": "\(error)"])
         }
-        pause(end - clock.now)
-        turn.release()
     }
 
     /// Takes the turn and the database's lock. While a user's program has the lock, the turn is let go.
