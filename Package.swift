@@ -39,6 +39,7 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
 let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 
 var targets: [Target] = [
@@ -71,7 +72,7 @@ if !onlyCore {
             "Composition", "App",
             [
                 "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "InferenceOpenVINO",
-                "InferenceRPC", "Serve", lifecycle, configuration, logging,
+                "InferenceRPC", "Serve", lifecycle, configuration, logging, httpClient,
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .executableTarget(
@@ -94,6 +95,7 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: targets
