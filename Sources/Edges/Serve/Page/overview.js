@@ -1,0 +1,66 @@
+// The whole at a glance: queue, rate, sources, failures, index.
+
+import { action, badge, copyable, el, empty, jobBadge, jobStates, section, sparkline, table } from "/parts.js";
+import { addCommand, sourceCard } from "/sources.js";
+import { bytes, number, rate, t } from "/words.js";
+
+export function render({ status }) {
+  if (status && status.sources.length === 0) {
+    return [empty(t("overview.empty_title"), t("overview.empty_text"), addCommand)];
+  }
+  return [
+    section(t("overview.queue"), queue(status?.jobs)),
+    section(t("overview.rate"), speed(status?.rate)),
+    section(t("nav.sources"), status ? el("div", { class: "stack" }, status.sources.map(sourceCard)) : el("div", { class: "card" }, "–")),
+    status && section(t("overview.failures"), failures(status.failures)),
+    status?.index.length > 0 && section(t("overview.index"), index(status.index)),
+  ];
+}
+
+function queue(jobs) {
+  return el("div", { class: "tiles" }, jobStates.map((state) => el(
+    "a", { class: "card tile", href: `#/jobs?state=${state}` },
+    el("div", { class: "figure" }, jobs ? number(jobs[state]) : "–"),
+    jobBadge(state),
+  )));
+}
+
+function speed(data) {
+  return el(
+    "div", { class: "card rate" },
+    el(
+      "div", {},
+      el("div", { class: "figure", id: "rate" }, data ? rate(data.per_second) : "–"),
+      el("div", { class: "label" }, t("overview.rate_unit")),
+    ),
+    sparkline(data?.history ?? [], {
+      label: t("overview.rate_chart", { now: data ? rate(data.per_second) : "–" }), unit: t("unit.per_second"), format: rate,
+    }),
+  );
+}
+
+function failures(groups) {
+  if (groups.length === 0) {
+    return el("div", { class: "card" }, badge("done", t("overview.no_failures")));
+  }
+  return el("div", { class: "stack" }, groups.map((group) => el(
+    "div", { class: "card stack" },
+    el(
+      "div", { class: "between" },
+      el("div", { class: "line" }, badge("failed", group.reason), el("strong", {}, number(group.count)), el("span", { class: "muted" }, group.collection)),
+      action("retry", t("retry.group", { count: number(group.count) }), { collection: group.collection, reason: group.reason }),
+    ),
+    el("dl", { class: "facts" },
+      el("dt", {}, t("overview.example")), el("dd", {}, copyable(group.example.key), " ", group.example.error),
+      group.hint && [el("dt", {}, t("overview.what_to_do")), el("dd", {}, group.hint)]),
+  )));
+}
+
+function index(rows) {
+  return table(t("overview.index"), [
+    { label: t("column.collection"), cell: (row) => row.collection },
+    { label: t("column.vectors"), number: true, cell: (row) => number(row.vectors) },
+    { label: t("column.memory"), number: true, cell: (row) => bytes(row.bytes) },
+    { label: t("column.position"), number: true, cell: (row) => number(row.position) },
+  ], rows);
+}
