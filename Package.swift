@@ -33,12 +33,18 @@ let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 /// The system's C library, as GRDB finds it: statements run on it directly.
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
 let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 
@@ -66,17 +72,19 @@ var targets: [Target] = [
 if !onlyCore {
     targets += [
         target("Wire", "Edges", [grpcCore, grpcProtobuf, protobuf]),
-        target("InferenceRPC", "Adapters", ["Embedding", "Wire", grpcCore, grpcTransport, grpcProtobuf, logging]),
-        target("Serve", "Edges", ["Core", "Embedding", "Messages", hummingbird, logging]),
+        target("InferenceRPC", "Adapters", ["Embedding", "Wire", grpcCore, grpcTransport, protobuf]),
+        target(
+            "Serve", "Edges", ["Messages", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore],
+            resources: [.embedInCode("Page")]),
         target(
             "Composition", "App",
             [
                 "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "InferenceOpenVINO",
                 "InferenceRPC", "Serve", lifecycle, configuration, logging, httpClient,
-                .product(name: "SystemPackage", package: "swift-system"),
+                systemPackage, nioCore, nioHTTP1, unixSignals,
             ]),
         .executableTarget(
-            name: "millrace", dependencies: ["Composition", "Messages", arguments, logging],
+            name: "millrace", dependencies: ["Composition", "Core", "Embedding", "Messages", "Serve", "Sources", arguments, logging],
             path: "Sources/App/millrace", swiftSettings: settings),
     ]
 }
@@ -96,6 +104,8 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: targets

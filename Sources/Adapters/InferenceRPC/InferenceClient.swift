@@ -1,6 +1,7 @@
 import Embedding
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import SwiftProtobuf
 import Wire
 
 /// Why a worker did not embed a query.

@@ -1,5 +1,6 @@
 import Embedding
 import GRPCCore
+import SwiftProtobuf
 import Wire
 
 /// `Inference.Embed` on a worker: answers a server's queries ahead of the bulk work.

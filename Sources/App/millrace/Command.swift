@@ -1,5 +1,6 @@
 import ArgumentParser
 import Composition
+import Core
 import Foundation
 import Logging
 
@@ -30,6 +31,14 @@ extension Command {
         given[.database] = options.database ?? given[.database]
         given[.logLevel] = options.logLevel ?? given[.logLevel]
         return try await Settings.load(flags: given)
+    }
+
+    /// Opens the database for the time of `body`.
+    func withDatabase<Result>(
+        _ settings: Settings, convertsToWAL: Bool = false, _ body: (any Database) async throws -> Result
+    ) async throws -> Result {
+        try await DatabaseOpening.with(
+            settings, convertsToWAL: convertsToWAL, logger: quietLogger(settings), body)
     }
 
     /// A logger on stderr that keeps to warnings, for commands that answer and end.

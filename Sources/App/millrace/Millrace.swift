@@ -23,7 +23,7 @@ struct Millrace: AsyncParsableCommand {
             """,
         version: ThisProcess.version,
         subcommands: [
-            Serve.self, Worker.self, Source.self, Jobs.self, Search.self, Models.self, Status.self, Doctor.self,
+            ServeCommand.self, Worker.self, Source.self, Jobs.self, Search.self, Models.self, Status.self, Doctor.self,
             Sample.self, Bench.self,
         ])
 }

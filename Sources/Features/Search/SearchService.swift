@@ -1,5 +1,5 @@
 import Core
-package import Indexing
+import Indexing
 
 /// What is asked of a search.
 package struct SearchQuery: Sendable {

@@ -5,6 +5,7 @@ import Search
 import Serve
 import ServiceLifecycle
 import Sources
+import UnixSignals
 
 /// `millrace serve`: the HTTP server, the live index, the queue's upkeep and its own workers, in one process that never
 /// loads a model.

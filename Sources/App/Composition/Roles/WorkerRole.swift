@@ -1,10 +1,12 @@
-package import Core
+import Core
+import DatabaseSQLite
 import Embedding
 import FoundationEssentials
 import InferenceRPC
 package import Logging
 import ServiceLifecycle
 import Sources
+import UnixSignals
 
 #if canImport(Glibc)
 import Glibc
@@ -16,6 +18,8 @@ import Musl
 package struct WorkerRole: Sendable {
     private let settings: Settings
     private let logger: Logger
+    /// Whether a server started this worker, so that it must not outlive it.
+    private let isSupervised: Bool
     /// Called with the banner when the model is loaded.
     private let onReady: @Sendable (Banner) -> Void
 
@@ -28,8 +32,11 @@ package struct WorkerRole: Sendable {
         package let model: String
     }
 
-    package init(settings: Settings, logger: Logger, onReady: @escaping @Sendable (Banner) -> Void) {
+    package init(
+        settings: Settings, isSupervised: Bool, logger: Logger, onReady: @escaping @Sendable (Banner) -> Void
+    ) {
         self.settings = settings
+        self.isSupervised = isSupervised
         self.logger = logger
         self.onReady = onReady
     }
@@ -81,6 +88,10 @@ package struct WorkerRole: Sendable {
                             try await cancelWhenGracefulShutdown { try await worker.beat() }
                         }, successTerminationBehavior: .ignore),
                     .init(
+                        service: Part("parent") {
+                            try await cancelWhenGracefulShutdown { try await Self.watchParent() }
+                        }, successTerminationBehavior: isSupervised ? .gracefullyShutdownGroup : .ignore),
+                    .init(
                         service: Part("work") {
                             try await server.waitUntilListening()
                             try await worker.ready(
@@ -99,6 +110,13 @@ package struct WorkerRole: Sendable {
             // The beat ends by cancellation.
         }
         await database.close()
+    }
+
+    /// Returns when this process's parent has died. (The kernel's death signal follows the parent's thread, not its
+    /// process, and threads come and go.)
+    private static func watchParent() async throws {
+        let parent = getppid()
+        while getppid() == parent { try await Task.sleep(for: .seconds(1)) }
     }
 
     /// Where this worker answers queries: in the data folder, or in the system's folder for short-lived files where the

@@ -1,8 +1,8 @@
-package import Core
-package import Embedding
-package import Search
-package import Serve
-package import Sources
+import Core
+import Embedding
+import Search
+import Serve
+import Sources
 
 /// What a command ends with when it cannot do what it was asked: one sentence and an exit code (sysexits.h).
 package struct Failure: Error, Sendable, CustomStringConvertible {

@@ -103,7 +103,7 @@ package struct Settings: Sendable {
     package var alertWebhook: String? { value(.alertWebhook).value.isEmpty ? nil : value(.alertWebhook).value }
     package var workerName: String? { value(.workerName).value.isEmpty ? nil : value(.workerName).value }
     package var allowedHosts: [String] {
-        value(.allowedHosts).value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        value(.allowedHosts).value.split(separator: ",").map { $0.filter { $0 != " " } }
     }
 
     private func whole(_ setting: Setting) -> Int {

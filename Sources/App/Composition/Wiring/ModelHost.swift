@@ -1,7 +1,7 @@
 package import Embedding
 import FoundationEssentials
 import InferenceOpenVINO
-import Logging
+package import Logging
 import Sources
 
 /// Loads models by name, each once, for the worker's bulk work and its queries alike.
@@ -80,5 +80,13 @@ extension Settings {
     /// The space of a model by its name; nil where the name is unknown here.
     package func space(of model: String) -> Space? {
         try? modelStore.manifest(named: model).space
+    }
+
+    /// The space of a model that a source names.
+    package func knownSpace(of model: String) throws(Failure) -> Space {
+        guard let space = space(of: model) else {
+            throw Failure(.config, "model \"\(model)\" is unknown to this program: see millrace models list")
+        }
+        return space
     }
 }

@@ -28,10 +28,4 @@ package enum ThisProcess {
     package static func standBack(by nice: Int) {
         _ = setpriority(__priority_which_t(0), 0, Int32(nice))
     }
-
-    /// Asks the kernel to end this process when its parent dies, so that no worker outlives its server.
-    package static func endWithParent() {
-        prctl(1, UInt(SIGTERM), 0, 0, 0)
-        if getppid() == 1 { kill(getpid(), SIGTERM) }
-    }
 }

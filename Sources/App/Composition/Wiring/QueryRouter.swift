@@ -1,14 +1,14 @@
 import Core
 import InferenceRPC
 import Logging
-package import Search
+import Search
 
 /// Sends a query's text to a worker that runs the model, and to another one if that does not answer.
-package actor QueryRouter: QueryEmbedder {
+actor QueryRouter: QueryEmbedder {
     /// Why no worker embedded the query.
-    package struct NoWorker: Error, Sendable, CustomStringConvertible {
-        package let message: String
-        package var description: String { message }
+    struct NoWorker: Error, Sendable, CustomStringConvertible {
+        let message: String
+        var description: String { message }
     }
 
     private let database: any Database
@@ -16,12 +16,12 @@ package actor QueryRouter: QueryEmbedder {
     private var clients: [String: InferenceClient] = [:]
     private var next = 0
 
-    package init(database: any Database, deadline: Duration = .seconds(5)) {
+    init(database: any Database, deadline: Duration = .seconds(5)) {
         self.database = database
         self.deadline = deadline
     }
 
-    package func embed(_ text: String, model: String) async throws -> (vector: [Float], space: String) {
+    func embed(_ text: String, model: String) async throws -> (vector: [Float], space: String) {
         let reply = try await embed([text], model: model)
         return (reply.vectors, reply.space)
     }
@@ -29,7 +29,7 @@ package actor QueryRouter: QueryEmbedder {
     /// Embeds texts on any worker that runs `model`.
     ///
     /// - Throws: ``NoWorker`` where none answers; `InferenceError` of code `refused` where one says no.
-    package func embed(_ texts: [String], model: String) async throws -> InferenceClient.Reply {
+    func embed(_ texts: [String], model: String) async throws -> InferenceClient.Reply {
         let endpoints = try await endpoints(model)
         guard !endpoints.isEmpty else {
             throw NoWorker(
@@ -73,7 +73,7 @@ package actor QueryRouter: QueryEmbedder {
     }
 
     /// Ends all connections.
-    package func close() {
+    func close() {
         for client in clients.values { client.close() }
         clients = [:]
     }

@@ -1,4 +1,5 @@
 import Core
+import Indexing
 import Search
 import Serve
 
@@ -49,13 +50,7 @@ extension ServerBackend {
                 }),
             Metric(
                 "millrace_source_rows", "Rows of a source by status.", .gauge,
-                status.sources.flatMap { source in
-                    let counts = source.counts
-                    return [
-                        ("pending", counts.pending), ("processing", counts.processing),
-                        ("completed", counts.completed), ("failed", counts.failed), ("skipped", counts.skipped),
-                    ].map { .init(Double($0.1), [.init("collection", source.collection), .init("status", $0.0)]) }
-                }),
+                status.sources.flatMap(Self.rows)),
             Metric(
                 "millrace_index_vectors", "Vectors in the live index.", .gauge,
                 status.index.map { .init(Double($0.vectors), [.init("collection", $0.collection)]) }),
@@ -66,5 +61,16 @@ extension ServerBackend {
                 "millrace_index_position", "Feed position that the index has reached.", .gauge,
                 status.index.map { .init(Double($0.position), [.init("collection", $0.collection)]) }),
         ]
+    }
+
+    private static func rows(_ source: SourceStatus) -> [Metric.Sample] {
+        let counts = source.counts
+        let byStatus = [
+            ("pending", counts.pending), ("processing", counts.processing), ("completed", counts.completed),
+            ("failed", counts.failed), ("skipped", counts.skipped),
+        ]
+        return byStatus.map { status, count in
+            Metric.Sample(Double(count), [.init("collection", source.collection), .init("status", status)])
+        }
     }
 }

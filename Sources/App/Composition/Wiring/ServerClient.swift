@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import FoundationEssentials
 import NIOCore
+import NIOHTTP1
 
 /// The running server as the command line calls it, over HTTP on this machine.
 package struct ServerClient: Sendable {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Composition
 import Core
+import Messages
 import Sources
 
 struct Jobs: AsyncParsableCommand {
@@ -35,18 +36,18 @@ struct Jobs: AsyncParsableCommand {
 
         func perform() async throws {
             let settings = try await settings()
-            let database = try await DatabaseOpening.open(settings, logger: quietLogger(settings))
             let (state, limit) = (state, limit)
-            let (jobs, names) = try await database.read { connection in
-                let sources = try SourceStore().all(on: connection)
-                let names = Dictionary(uniqueKeysWithValues: sources.map { ($0.id, $0.collection) })
-                let jobs =
-                    state == .dead
-                    ? try JobStore().listDead(source: nil, after: nil, limit: limit, on: connection)
-                    : try JobStore().list(state.rawValue, source: nil, after: 0, limit: limit, on: connection)
-                return (jobs, names)
+            let (jobs, names) = try await withDatabase(settings) { database in
+                try await database.read { connection in
+                    let sources = try SourceStore().all(on: connection)
+                    let names = Dictionary(uniqueKeysWithValues: sources.map { ($0.id, $0.collection) })
+                    let jobs =
+                        state == .dead
+                        ? try JobStore().listDead(source: nil, after: nil, limit: limit, on: connection)
+                        : try JobStore().list(state.rawValue, source: nil, after: 0, limit: limit, on: connection)
+                    return (jobs, names)
+                }
             }
-            await database.close()
             let lines = jobs.map { job in
                 Line(
                     collection: names[job.source] ?? "?", key: job.key.description, state: job.state,
@@ -102,10 +103,9 @@ struct Jobs: AsyncParsableCommand {
 
         func perform() async throws {
             let settings = try await settings()
-            let database = try await DatabaseOpening.open(settings, logger: quietLogger(settings))
-            let count = try await FailedRows(database: database).retry(
-                collection: collection, reason: reason, key: key)
-            await database.close()
+            let count = try await withDatabase(settings) { database in
+                try await FailedRows(database: database).retry(collection: collection, reason: reason, key: key)
+            }
             if output.json { return try printJSON(["retried": count]) }
             Terminal.shared.result(Terminal.shared.text(.cliRetried, ["count": count.grouped]))
         }

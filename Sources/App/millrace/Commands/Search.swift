@@ -1,5 +1,6 @@
 import ArgumentParser
 import Composition
+import Messages
 
 struct Search: Command {
     static let configuration = CommandConfiguration(

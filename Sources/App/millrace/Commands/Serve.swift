@@ -1,9 +1,11 @@
 import ArgumentParser
 import Composition
 import Foundation
+import Messages
 
-struct Serve: Command {
+struct ServeCommand: Command {
     static let configuration = CommandConfiguration(
+        commandName: "serve",
         abstract: "Run the server: HTTP, page, live index and its own workers.",
         discussion: """
             Binds 127.0.0.1 and starts one worker process. Ctrl-C or SIGTERM lets workers and requests finish, then exits 0.

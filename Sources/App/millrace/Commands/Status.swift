@@ -1,5 +1,7 @@
 import ArgumentParser
 import Composition
+import Core
+import Messages
 import Serve
 
 struct Status: Command {
@@ -12,9 +14,7 @@ struct Status: Command {
 
     func perform() async throws {
         let settings = try await settings()
-        let database = try await DatabaseOpening.open(settings, logger: quietLogger(settings))
-        let status = try await StatusReader(database: database).read()
-        await database.close()
+        let status = try await withDatabase(settings) { try await StatusReader(database: $0).read() }
         if output.json { return try printJSON(status) }
         StatusReport(status: status, terminal: .shared).show()
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Composition
 import Foundation
+import Messages
 
 struct Worker: Command {
     static let configuration = CommandConfiguration(
@@ -25,12 +26,14 @@ struct Worker: Command {
     var name: String?
 
     func perform() async throws {
-        if ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] == "1" { ThisProcess.endWithParent() }
         let settings = try await settings([
             .batchSize: batchSize.map(String.init), .device: device, .model: model, .workerName: name,
         ])
         let terminal = Terminal.shared
-        let role = WorkerRole(settings: settings, logger: serviceLogger(settings, "millrace.worker")) { banner in
+        let role = WorkerRole(
+            settings: settings, isSupervised: ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] == "1",
+            logger: serviceLogger(settings, "millrace.worker")
+        ) { banner in
             terminal.result(
                 terminal.text(
                     .cliWorkerBanner,

@@ -1,3 +1,5 @@
+import Messages
+
 /// A line that shows how far a long work is: `embedding  12,400/63,112  20 %  1,180/s  43 s left`. Nothing is drawn
 /// where nobody watches.
 struct ProgressLine {

@@ -2,7 +2,7 @@ package import Core
 
 /// Attaches a source to a table and takes it off again, each in one transaction (indexes after it).
 package struct Attachment: Sendable {
-    private let database: any Database
+    fileprivate let database: any Database
     private let sources = SourceStore()
 
     package init(database: any Database) {
@@ -170,6 +170,30 @@ package struct Attachment: Sendable {
             let source = try sources.named(collection, on: connection)
             try ObjectCheck(source).restore(on: connection)
             try sources.setState(.active, of: source.id, on: connection)
+        }
+    }
+}
+
+extension Attachment {
+    /// The SQL that ``add(_:)`` would run, for an owner who runs it by hand. Changes nothing.
+    package func sql(for request: AttachRequest) async throws -> String {
+        let sources = SourceStore()
+        return try await database.read { connection in
+            let shape = try TableShape.read(request.table, on: connection)
+            let definition = try request.definition(for: shape, beside: try sources.all(on: connection))
+            let next = try connection.row(.both("SELECT COALESCE(MAX(id), 0) + 1 FROM \(Table.source)"))?.id(0) ?? SourceID(1)
+            let ddl = SourceDDL(source: next, definition: definition)
+            let parts = [
+                "-- Millrace's own tables must exist: millrace status makes them.",
+                "BEGIN IMMEDIATE;",
+                sources.insertText(collection: request.collection ?? shape.name, definition, id: next),
+                definition.madeStatusColumn ? ddl.addStatusColumn : nil,
+                ddl.createTriggers,
+                definition.hasViews ? ddl.createViews : nil,
+                "COMMIT;",
+                ddl.createIndexes,
+            ]
+            return parts.compactMap { $0 }.joined(separator: "\n\n")
         }
     }
 }
