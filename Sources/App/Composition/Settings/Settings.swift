@@ -81,7 +81,7 @@ package struct Settings: Sendable {
         case .workerName: ""
         case .nice: "5"
         case .logLevel: "info"
-        case .alertWebhook: ""
+        case .alertWebhook, .alertSecret: ""
         }
     }
 
@@ -100,10 +100,17 @@ package struct Settings: Sendable {
     package var threads: Int? { value(.threads).value.isEmpty ? nil : whole(.threads) }
     package var pollSeconds: Double { Double(value(.pollInterval).value) ?? 10 }
     package var logLevel: Logger.Level { Logger.Level(rawValue: value(.logLevel).value.lowercased()) ?? .info }
-    package var alertWebhook: String? { value(.alertWebhook).value.isEmpty ? nil : value(.alertWebhook).value }
-    package var workerName: String? { value(.workerName).value.isEmpty ? nil : value(.workerName).value }
+    package var alertWebhook: String? { text(.alertWebhook) }
+    package var alertSecret: String? { text(.alertSecret) }
+    package var workerName: String? { text(.workerName) }
     package var allowedHosts: [String] {
         value(.allowedHosts).value.split(separator: ",").map { $0.filter { $0 != " " } }
+    }
+
+    /// The value, nil where it is empty.
+    private func text(_ setting: Setting) -> String? {
+        let text = value(setting).value
+        return text.isEmpty ? nil : text
     }
 
     private func whole(_ setting: Setting) -> Int {
@@ -114,6 +121,9 @@ package struct Settings: Sendable {
         let ranges: [(Setting, ClosedRange<Int>)] = [
             (.port, 0...65535), (.workers, 0...64), (.batchSize, 1...10000), (.nice, 0...19),
         ]
+        if let url = alertWebhook, !url.hasPrefix("http://"), !url.hasPrefix("https://") {
+            throw Failure(.config, "MILLRACE_ALERT_WEBHOOK is not an http:// or https:// URL: correct it")
+        }
         for (setting, range) in ranges { try checkWhole(setting, range) }
         if !value(.threads).value.isEmpty { try checkWhole(.threads, 1...1024) }
         guard let seconds = Double(value(.pollInterval).value), (0.01...3600).contains(seconds) else {
