@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 
 /// HTTP/1.1 over a bare socket, so that tests can send what no client library sends: a foreign Host, no Host, half a
@@ -28,8 +27,7 @@ final class Wire: @unchecked Sendable {
     struct Closed: Error {}
 
     private let socket: Int32
-    private let queue = DispatchQueue(label: "wire")
-    /// Touched on `queue` only.
+    /// Touched by one reading call at a time; a test awaits each before the next.
     private var pending = Data()
 
     init(port: Int) throws {
@@ -71,7 +69,7 @@ final class Wire: @unchecked Sendable {
 
     /// Everything until the peer closes.
     func readToEnd() async -> Data {
-        await onQueue { wire in
+        await onThread { wire in
             while wire.receive() {}
             defer { wire.pending = Data() }
             return wire.pending
@@ -80,7 +78,7 @@ final class Wire: @unchecked Sendable {
 
     /// The bytes up to and with `mark`; what follows is kept.
     func read(through mark: String) async throws -> String {
-        try await onQueue { wire in
+        try await onThread { wire in
             while true {
                 if let range = wire.pending.range(of: Data(mark.utf8)) {
                     defer { wire.pending = Data(wire.pending[range.upperBound...]) }
@@ -99,15 +97,16 @@ final class Wire: @unchecked Sendable {
         return true
     }
 
-    private func onQueue<Value: Sendable>(_ body: @escaping @Sendable (Wire) throws -> Value) async throws -> Value {
+    /// Runs what waits for the peer on a new thread: a shared pool would run out of threads, and the server with it.
+    private func onThread<Value: Sendable>(_ body: @escaping @Sendable (Wire) throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            queue.async { continuation.resume(with: Result { try body(self) }) }
+            Thread.detachNewThread { continuation.resume(with: Result { try body(self) }) }
         }
     }
 
-    private func onQueue<Value: Sendable>(_ body: @escaping @Sendable (Wire) -> Value) async -> Value {
+    private func onThread<Value: Sendable>(_ body: @escaping @Sendable (Wire) -> Value) async -> Value {
         await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: body(self)) }
+            Thread.detachNewThread { continuation.resume(returning: body(self)) }
         }
     }
 }
