@@ -31,6 +31,9 @@ func tests(_ name: String, _ group: String, _ dependencies: [Target.Dependency])
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -61,7 +64,10 @@ if !onlyCore {
     targets += [
         target("Wire", "Edges", [grpcCore, grpcProtobuf, protobuf]),
         target("InferenceRPC", "Adapters", ["Embedding", "Wire", grpcCore, grpcTransport, grpcProtobuf, logging]),
-        target("Serve", "Edges", ["Core", "Embedding", "Messages", hummingbird, logging]),
+        target(
+            "Serve", "Edges", ["Messages", hummingbird, httpTypes, nioCore, lifecycle, logging],
+            resources: [.embedInCode("Page")]),
+        tests("Serve", "Edges", ["Serve", "Messages", nioCore, nioEmbedded, lifecycle, logging]),
         target(
             "Composition", "App",
             [
@@ -69,7 +75,8 @@ if !onlyCore {
                 "InferenceRPC", "Serve", lifecycle, configuration, logging,
             ]),
         .executableTarget(
-            name: "millrace", dependencies: ["Composition", "Messages", arguments, logging], path: "Sources/App/millrace",
+            name: "millrace", dependencies: ["Composition", "Messages", arguments, logging],
+            path: "Sources/App/millrace",
             swiftSettings: settings),
     ]
 }
@@ -78,7 +85,9 @@ let package = Package(
     name: "Millrace",
     products: onlyCore ? [] : [.executable(name: "millrace", targets: ["millrace"])],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),

@@ -51,17 +51,13 @@ final class Wire: @unchecked Sendable {
         close(socket)
     }
 
-    /// A small receive buffer, to be a slow reader sooner.
-    func readSlowly() {
-        var size: Int32 = 4096
-        setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-    }
-
     func send(_ text: String) {
         let bytes = Array(text.utf8)
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = bytes[sent...].withUnsafeBytes {
+                Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return }
             sent += count
         }
@@ -79,11 +75,15 @@ final class Wire: @unchecked Sendable {
     /// The bytes up to and with `mark`; what follows is kept.
     func read(through mark: String) async throws -> String {
         try await onThread { wire in
+            let mark = Data(mark.utf8)
+            var looked = 0
             while true {
-                if let range = wire.pending.range(of: Data(mark.utf8)) {
+                // Only what is new is searched, with room for a mark that was cut in two.
+                if let range = wire.pending.range(of: mark, in: max(0, looked - mark.count)..<wire.pending.count) {
                     defer { wire.pending = Data(wire.pending[range.upperBound...]) }
                     return String(decoding: wire.pending[..<range.upperBound], as: UTF8.self)
                 }
+                looked = wire.pending.count
                 guard wire.receive() else { throw Closed() }
             }
         }
