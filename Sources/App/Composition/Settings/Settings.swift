@@ -21,7 +21,8 @@ package struct Settings: Sendable {
         let home = flags[.home] ?? text(.home, providers)?.value ?? defaultHome()
         let file = home + "/millrace.env"
         do {
-            let provider = try await EnvironmentVariablesProvider(environmentFilePath: FilePath(file), allowMissing: true)
+            let provider = try await EnvironmentVariablesProvider(
+                environmentFilePath: FilePath(file), allowMissing: true)
             providers.append((.file(file), ConfigReader(provider: provider)))
         } catch {
             throw Failure(.config, "the settings file \(file) cannot be read (\(error)): write one NAME=value per line")

@@ -149,14 +149,16 @@ struct ServerBackend: Backend {
         } catch let error as SearchError {
             throw Self.translate(error)
         } catch let error as SourceError {
-            throw BackendError(.unknownCollection, error.message, hint: "see GET /api/status for the collections", field: "collection")
+            throw BackendError(
+                .unknownCollection, error.message, hint: "see GET /api/status for the collections", field: "collection")
         } catch let error as QueryRouter.NoWorker {
             throw BackendError(
                 .noWorker, error.message, hint: "millrace doctor says what a worker lacks", retryAfterSeconds: 2)
         } catch let error as InferenceError {
             throw BackendError(.unavailable, error.message, hint: "look at the worker's log", retryAfterSeconds: 2)
         } catch let error as DatabaseError where error.code == .full {
-            throw BackendError(.diskFull, error.message, hint: "free some space; nothing was kept", retryAfterSeconds: 10)
+            throw BackendError(
+                .diskFull, error.message, hint: "free some space; nothing was kept", retryAfterSeconds: 10)
         } catch let error as DatabaseError where error.isRetryable {
             throw BackendError(.unavailable, error.message, hint: "try again in a moment", retryAfterSeconds: 1)
         } catch {
@@ -172,7 +174,8 @@ struct ServerBackend: Backend {
         case .unknownCollection:
             BackendError(.unknownCollection, error.message, hint: "choose one of those", field: "collection")
         case .unknownItem:
-            BackendError(.unknownItem, error.message, hint: "only rows that are embedded can be compared", field: "item")
+            BackendError(
+                .unknownItem, error.message, hint: "only rows that are embedded can be compared", field: "item")
         case .badQuery:
             BackendError(.invalidRequest, error.message, hint: "correct the query", field: "q")
         case .notReady:
