@@ -16,7 +16,7 @@ let settings: [SwiftSetting] = [
 
 /// The DAG of Docs/Targets.md: dependencies run downward only.
 func target(
-    _ name: String, _ group: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
+    _ name: String, _ group: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
 ) -> Target {
     .target(
         name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", resources: resources,
@@ -30,54 +30,64 @@ func tests(_ name: String, _ group: String, _ dependencies: [Target.Dependency])
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+/// The system's C library, as GRDB finds it: statements run on it directly.
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
 let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 
 var targets: [Target] = [
     .target(name: "CKernels", path: "Sources/Core/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
     target("Core", "Core", [logging], resources: [.embedInCode("Database/Schema")]),
-    target("Embedding", "Core", ["CKernels"]),
+    target("Embedding", "Core", ["CKernels"], resources: [.embedInCode("Models/Manifests")]),
     target("Indexing", "Core", ["CKernels"]),
     target("Messages", "Core", [], resources: [.embedInCode("Texts")]),
     target("Sources", "Features", ["Core", "Embedding", logging]),
     target("Search", "Features", ["Core", "Embedding", "Indexing", logging]),
-    target("DatabaseSQLite", "Adapters", ["Core", grdb, logging]),
+    target("DatabaseSQLite", "Adapters", ["Core", grdb, sqlite, logging]),
     target("InferenceOpenVINO", "Adapters", ["Embedding", "CKernels", logging]),
+    .executableTarget(
+        name: "bench-index", dependencies: ["Indexing"], path: "Sources/Benchmarks/bench-index",
+        swiftSettings: settings),
     tests("Core", "Core", ["Core"]),
     tests("Embedding", "Core", ["Embedding"]),
     tests("Indexing", "Core", ["Indexing"]),
     tests("Messages", "Core", ["Messages"]),
     tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
-    tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding"]),
+    tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
 ]
 
 if !onlyCore {
     targets += [
         target("Wire", "Edges", [grpcCore, grpcProtobuf, protobuf]),
-        target("InferenceRPC", "Adapters", ["Embedding", "Wire", grpcCore, grpcTransport, grpcProtobuf, logging]),
+        target("InferenceRPC", "Adapters", ["Embedding", "Wire", grpcCore, grpcTransport, protobuf]),
         target(
-            "Serve", "Edges", ["Messages", hummingbird, httpTypes, nioCore, lifecycle, logging],
+            "Serve", "Edges", ["Messages", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore],
             resources: [.embedInCode("Page")]),
         tests("Serve", "Edges", ["Serve", "Messages", nioCore, nioEmbedded, lifecycle, logging]),
         target(
             "Composition", "App",
             [
                 "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "InferenceOpenVINO",
-                "InferenceRPC", "Serve", lifecycle, configuration, logging,
+                "InferenceRPC", "Serve", lifecycle, configuration, logging, httpClient,
+                systemPackage, nioCore, nioHTTP1, unixSignals,
             ]),
         .executableTarget(
-            name: "millrace", dependencies: ["Composition", "Messages", arguments, logging],
-            path: "Sources/App/millrace",
-            swiftSettings: settings),
+            name: "millrace", dependencies: ["Composition", "Core", "Embedding", "Messages", "Serve", "Sources", arguments, logging],
+            path: "Sources/App/millrace", swiftSettings: settings),
     ]
 }
 
@@ -85,9 +95,7 @@ let package = Package(
     name: "Millrace",
     products: onlyCore ? [] : [.executable(name: "millrace", targets: ["millrace"])],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -97,6 +105,10 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: targets
 )

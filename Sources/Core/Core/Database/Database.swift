@@ -14,6 +14,7 @@ package protocol Database: Sendable {
     ///
     /// Writes of one process that arrive together share a commit; each still succeeds or fails alone. `body` may
     /// run twice if a shared commit failed, so it must have no effect outside the database.
+    @discardableResult
     func write<Result: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> Result) async throws -> Result
 
     /// A number that changes whenever any other program may have committed something; cheap enough to look at

@@ -43,7 +43,8 @@ package struct DatabaseError: Error, Sendable, CustomStringConvertible {
     package var isRetryable: Bool {
         switch code {
         case .busy, .full, .io: true
-        case .readOnly, .corrupt, .cannotOpen, .newerVersion, .notWAL, .constraint, .noSuchObject, .closed, .other: false
+        case .readOnly, .corrupt, .cannotOpen, .newerVersion, .notWAL, .constraint, .noSuchObject, .closed, .other:
+            false
         }
     }
 

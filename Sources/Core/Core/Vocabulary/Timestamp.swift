@@ -25,6 +25,10 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         Self(microseconds: moment.microseconds + interval.microseconds)
     }
 
+    package static func - (moment: Self, interval: Duration) -> Self {
+        Self(microseconds: moment.microseconds - interval.microseconds)
+    }
+
     package static func - (later: Self, earlier: Self) -> Duration {
         .microseconds(later.microseconds - earlier.microseconds)
     }

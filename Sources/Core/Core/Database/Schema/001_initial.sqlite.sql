@@ -27,12 +27,10 @@ CREATE TABLE millrace_source(
     definition TEXT NOT NULL,                 -- JSON: columns, template, model, names of the objects made
     model TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('backfilling', 'active', 'suspended')),
+    backfill_mode TEXT NOT NULL DEFAULT 'missing' CHECK (backfill_mode IN ('missing', 'all')),
     backfill_after TEXT,                      -- key of the last row that the backfill has passed; NULL before the first
     backfill_done INTEGER NOT NULL DEFAULT 0,
     backfill_total INTEGER NOT NULL DEFAULT 0,
-    sweep_after TEXT,                         -- key of the last row that the present sweep has compared
-    swept_at INTEGER,                         -- end of the last whole sweep
-    schema_mark INTEGER,                      -- the database's schema version at which the triggers were last seen whole
     created_at INTEGER NOT NULL
 );
 

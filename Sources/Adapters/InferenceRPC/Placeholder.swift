@@ -1,3 +1,0 @@
-import GRPCNIOTransportHTTP2Posix
-
-enum Placeholder {}

@@ -1,3 +1,0 @@
-import Configuration
-
-enum Placeholder {}

@@ -1,0 +1,146 @@
+import Core
+import Dispatch
+import FoundationEssentials
+import Logging
+import ServiceLifecycle
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Musl
+#endif
+
+/// Starts the server's own workers, starts them again with a growing pause when they die, and has what a dead one held
+/// freed at once.
+struct Supervisor: Sendable {
+    let count: Int
+    let scheduler: QueueScheduler
+    let logger: Logger
+
+    /// Keeps the workers running until the group shuts down, then lets them finish.
+    func run() async throws {
+        await withDiscardingTaskGroup { group in
+            for place in 1...max(count, 1) where count > 0 {
+                group.addTask { await keep(place) }
+            }
+        }
+        if count == 0 { try? await gracefulShutdown() }
+    }
+
+    /// Keeps one worker's place filled.
+    private func keep(_ place: Int) async {
+        var failures = 0
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            guard let child = Child.start(arguments: ["worker"], environment: ["MILLRACE_SUPERVISED": "1"]) else {
+                logger.error("a worker could not be started", metadata: ["error": "\(String(cString: strerror(errno)))"])
+                return
+            }
+            let began = ContinuousClock.now
+            let end = await withGracefulShutdownHandler {
+                await child.wait()
+            } onGracefulShutdown: {
+                child.terminate()
+            }
+            if Task.isShuttingDownGracefully { return }
+            await freeWhat(child.pid, held: end)
+            guard end.isWorthRestarting else {
+                logger.error(
+                    "a worker ended for a reason that a restart does not mend; fix it and start millrace again",
+                    metadata: ["worker": "\(place)", "end": "\(end)"])
+                return
+            }
+            failures = began.duration(to: .now) > .seconds(30) ? 1 : failures + 1
+            let pause = min(0.2 * Double(1 << min(failures - 1, 8)), 30)
+            logger.warning(
+                "a worker ended and is started again",
+                metadata: ["worker": "\(place)", "end": "\(end)", "pause": "\(pause) s"])
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(pause)) }
+        }
+    }
+
+    private func freeWhat(_ pid: Int32, held end: Child.End) async {
+        do {
+            for worker in try await scheduler.incarnations(host: ThisProcess.host, pid: pid) {
+                try await scheduler.declareLost(worker, because: "\(end)")
+            }
+        } catch {
+            // The lease finds it a few seconds later.
+            logger.warning("a dead worker's jobs could not be freed yet", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// A child process of this program's own file.
+struct Child: Sendable {
+    let pid: Int32
+
+    /// How a process ended.
+    enum End: Sendable, CustomStringConvertible {
+        case exited(Int32)
+        case killed(signal: Int32)
+
+        /// A wrong setting, a missing model or a wrong command line stay wrong; a stalled or busy worker may recover.
+        var isWorthRestarting: Bool {
+            switch self {
+            case .killed: true
+            case .exited(let code):
+                code != Failure.Exit.usage.rawValue && code != Failure.Exit.config.rawValue
+                    && code != Failure.Exit.unavailable.rawValue && code != Failure.Exit.noPermission.rawValue
+            }
+        }
+
+        var description: String {
+            switch self {
+            case .exited(let code): "exit code \(code)"
+            case .killed(let signal): "signal \(signal)"
+            }
+        }
+    }
+
+    /// Starts this program's file with other arguments; output goes where this process's goes.
+    ///
+    /// The child begins with no signal blocked or ignored, whatever this process does with signals.
+    static func start(arguments: [String], environment: [String: String]) -> Child? {
+        let path = ThisProcess.executable
+        var variables = ProcessInfo.processInfo.environment
+        variables.merge(environment) { $1 }
+        let argv = ([path] + arguments).map { strdup($0) } + [nil]
+        let envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer {
+            for text in argv + envp { free(text) }
+        }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        var all = sigset_t()
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        // Its own process group: a Ctrl-C reaches the server alone, which then ends its workers in order.
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        var pid = pid_t()
+        guard posix_spawn(&pid, path, nil, &attributes, argv, envp) == 0 else { return nil }
+        return Child(pid: pid)
+    }
+
+    /// Waits on a thread of its own until the process has ended.
+    func wait() async -> End {
+        let pid = pid
+        return await withCheckedContinuation { continuation in
+            DispatchQueue(label: "wait for \(pid)").async {
+                var status: Int32 = 0
+                while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+                let signal = status & 0x7f
+                continuation.resume(returning: signal == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: signal))
+            }
+        }
+    }
+
+    func terminate() {
+        kill(pid, SIGTERM)
+    }
+}

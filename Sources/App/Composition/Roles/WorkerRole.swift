@@ -1,0 +1,151 @@
+import Core
+import DatabaseSQLite
+import Embedding
+import FoundationEssentials
+import InferenceRPC
+package import Logging
+import ServiceLifecycle
+import Sources
+import UnixSignals
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Musl
+#endif
+
+/// `millrace worker`: one process that claims, embeds and settles, and answers the server's queries.
+package struct WorkerRole: Sendable {
+    private let settings: Settings
+    private let logger: Logger
+    /// Whether a server started this worker, so that it must not outlive it.
+    private let isSupervised: Bool
+    /// Called with the banner when the model is loaded.
+    private let onReady: @Sendable (Banner) -> Void
+
+    /// What a worker says when it begins.
+    package struct Banner: Sendable {
+        package let name: String
+        package let device: String
+        package let batchSize: Int
+        package let pollSeconds: Double
+        package let model: String
+    }
+
+    package init(
+        settings: Settings, isSupervised: Bool, logger: Logger, onReady: @escaping @Sendable (Banner) -> Void
+    ) {
+        self.settings = settings
+        self.isSupervised = isSupervised
+        self.logger = logger
+        self.onReady = onReady
+    }
+
+    /// Works until SIGTERM or SIGINT; what is in hand is settled or handed back first.
+    package func run() async throws {
+        ThisProcess.standBack(by: settings.nice)
+        let logger = logger
+        let database = try await DatabaseOpening.open(settings, logger: logger)
+        let models = ModelHost(settings: settings, logger: logger)
+        // Before the incarnation is entered: a model that is not there is the user's to mend, not the queue's.
+        let embedder: any Embedder
+        do {
+            embedder = try await models.embedder(for: settings.model)
+        } catch {
+            await database.close()
+            throw error
+        }
+        let name = settings.workerName ?? "\(ThisProcess.host)-\(ThisProcess.id)"
+        var work = EmbeddingWorker.Settings()
+        work.batchSize = settings.batchSize
+        work.pollInterval = .milliseconds(Int64(settings.pollSeconds * 1000))
+        let worker = EmbeddingWorker(
+            database: database, queue: EmbeddingQueue(database: database), provider: models,
+            introduction: .init(name: name, host: ThisProcess.host, pid: ThisProcess.id), settings: work,
+            logger: logger, onStuck: { _exit(Failure.Exit.software.rawValue) })
+        try await worker.register()
+        let socket = try socketPath()
+        let server = InferenceServer(path: socket) { model throws(EmbeddingError) in
+            try await models.embedder(for: model)
+        }
+        let banner = Banner(
+            name: name, device: embedder.device, batchSize: settings.batchSize, pollSeconds: settings.pollSeconds,
+            model: settings.model)
+        let onReady = onReady
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(
+                        service: Part("inference") {
+                            try await withGracefulShutdownHandler {
+                                try await server.run()
+                            } onGracefulShutdown: {
+                                server.stop()
+                            }
+                        }),
+                    .init(
+                        service: Part("beat") {
+                            try await cancelWhenGracefulShutdown { try await worker.beat() }
+                        }, successTerminationBehavior: .ignore),
+                    .init(
+                        service: Part("parent") {
+                            try await cancelWhenGracefulShutdown { try await Self.watchParent() }
+                        }, successTerminationBehavior: isSupervised ? .gracefullyShutdownGroup : .ignore),
+                    .init(
+                        service: Part("work") {
+                            try await server.waitUntilListening()
+                            try await worker.ready(
+                                device: embedder.device, model: banner.model, endpoint: "unix:\(socket)")
+                            onReady(banner)
+                            try await withGracefulShutdownHandler {
+                                try await worker.work()
+                            } onGracefulShutdown: {
+                                Task { await worker.drain() }
+                            }
+                        }, successTerminationBehavior: .gracefullyShutdownGroup),
+                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        do {
+            try await group.run()
+        } catch is CancellationError {
+            // The beat ends by cancellation.
+        }
+        await database.close()
+    }
+
+    /// Returns when this process's parent has died. (The kernel's death signal follows the parent's thread, not its
+    /// process, and threads come and go.)
+    private static func watchParent() async throws {
+        let parent = getppid()
+        while getppid() == parent { try await Task.sleep(for: .seconds(1)) }
+    }
+
+    /// Where this worker answers queries: in the data folder, or in the system's folder for short-lived files where the
+    /// path would be longer than a socket's may be.
+    private func socketPath() throws(Failure) -> String {
+        let folder = settings.home + "/run"
+        let path = "\(folder)/worker-\(ThisProcess.id).sock"
+        let chosen = path.utf8.count <= InferenceServer.longestPath ? folder : "/tmp/millrace-\(getuid())"
+        do {
+            try FileManager.default.createDirectory(
+                atPath: chosen, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw Failure(.noPermission, "the folder \(chosen) cannot be made: set MILLRACE_HOME to a folder that you may write")
+        }
+        return "\(chosen)/worker-\(ThisProcess.id).sock"
+    }
+}
+
+/// A long-lived part of a process as a service.
+struct Part: Service, CustomStringConvertible {
+    let description: String
+    private let body: @Sendable () async throws -> Void
+
+    init(_ description: String, _ body: @escaping @Sendable () async throws -> Void) {
+        self.description = description
+        self.body = body
+    }
+
+    func run() async throws {
+        try await body()
+    }
+}

@@ -1,0 +1,70 @@
+/// Every setting there is. One name serves the environment and the settings file; a flag, where there is one, comes first.
+package enum Setting: String, CaseIterable, Sendable {
+    case home = "MILLRACE_HOME"
+    case database = "DATABASE_URL"
+    case port = "PORT"
+    case host = "MILLRACE_HOST"
+    case allowedHosts = "MILLRACE_ALLOWED_HOSTS"
+    case workers = "MILLRACE_WORKERS"
+    case batchSize = "BATCH_SIZE"
+    case pollInterval = "POLL_INTERVAL"
+    case device = "DEVICE"
+    case precision = "MILLRACE_PRECISION"
+    case threads = "MILLRACE_THREADS"
+    case model = "MILLRACE_MODEL"
+    case deps = "MILLRACE_DEPS"
+    case models = "MILLRACE_MODELS"
+    case workerName = "WORKER_ID"
+    case nice = "MILLRACE_NICE"
+    case logLevel = "MILLRACE_LOG_LEVEL"
+    case alertWebhook = "MILLRACE_ALERT_WEBHOOK"
+
+    /// What the setting is for, in a line.
+    package var explanation: String {
+        switch self {
+        case .home: "data folder"
+        case .database: "the database that holds your tables and Millrace's: sqlite:///path/to/file"
+        case .port: "HTTP port of serve"
+        case .host: "address that serve binds; loopback by default"
+        case .allowedHosts: "further names by which browsers may call the server, with commas"
+        case .workers: "worker processes that serve starts; 0 to run them elsewhere"
+        case .batchSize: "rows per claim of a worker"
+        case .pollInterval: "seconds between looks where no change was noticed"
+        case .device: "auto, cpu or cuda"
+        case .precision: "bf16, f32 or int8; the best that the processor has by default"
+        case .threads: "threads of the model; all cores by default"
+        case .model: "model of a source that names none"
+        case .deps: "folder of the inference runtime"
+        case .models: "folder of the models"
+        case .workerName: "a worker's name"
+        case .nice: "how far a worker stands back for other programs, 0 to 19"
+        case .logLevel: "trace, debug, info, notice, warning or error"
+        case .alertWebhook: "URL that is called on repeated failure"
+        }
+    }
+
+    /// Whether its value is hidden where settings are printed.
+    package var isSecret: Bool {
+        switch self {
+        case .alertWebhook: true
+        default: false
+        }
+    }
+}
+
+/// Where a setting's value came from.
+package enum SettingOrigin: Hashable, Sendable, CustomStringConvertible {
+    case flag
+    case environment
+    case file(String)
+    case standard
+
+    package var description: String {
+        switch self {
+        case .flag: "flag"
+        case .environment: "environment"
+        case .file(let path): path
+        case .standard: "default"
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Composition
+import Foundation
+import Messages
+
+struct ServeCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the server: HTTP, page, live index and its own workers.",
+        discussion: """
+            Binds 127.0.0.1 and starts one worker process. Ctrl-C or SIGTERM lets workers and requests finish, then exits 0.
+
+              millrace serve --port 9000 --workers 2
+              millrace serve --workers 0        workers run elsewhere: millrace worker
+            """)
+
+    @OptionGroup var options: SharedOptions
+
+    @Option(help: "HTTP port (PORT, 8000).")
+    var port: Int?
+
+    @Option(help: "Worker processes to start, 0 for none (MILLRACE_WORKERS, 1).")
+    var workers: Int?
+
+    @Option(help: "Address to bind (MILLRACE_HOST, 127.0.0.1).")
+    var host: String?
+
+    @Flag(help: "Allow an address that other machines can reach, although there is no login.")
+    var allowOpen = false
+
+    func perform() async throws {
+        let settings = try await settings([
+            .port: port.map(String.init), .workers: workers.map(String.init), .host: host,
+        ])
+        // Its workers read the same settings, flags included.
+        for setting in [Setting.home, .database, .logLevel] where settings.value(setting).origin == .flag {
+            setenv(setting.rawValue, settings.value(setting).value, 1)
+        }
+        let terminal = Terminal.shared
+        let role = ServerRole(
+            settings: settings, allowsOpenBind: allowOpen, logger: serviceLogger(settings, "millrace.serve")
+        ) { address in
+            terminal.result(terminal.text(.cliServing, ["address": address]))
+            terminal.result(terminal.text(.cliTry, ["command": "millrace search \"stainless steel hex bolt\""]))
+        }
+        try await role.run()
+        terminal.result(terminal.text(.cliStopped))
+    }
+}

@@ -1,0 +1,101 @@
+import ArgumentParser
+import Composition
+import Core
+import Messages
+import Serve
+
+struct Status: Command {
+    static let configuration = CommandConfiguration(
+        abstract: "Show the queue, the workers and how far each source has come.",
+        discussion: "Reads the database; the server need not run.")
+
+    @OptionGroup var options: SharedOptions
+    @OptionGroup var output: JSONOption
+
+    func perform() async throws {
+        let settings = try await settings()
+        let status = try await withDatabase(settings) { try await StatusReader(database: $0).read() }
+        if output.json { return try printJSON(status) }
+        StatusReport(status: status, terminal: .shared).show()
+    }
+}
+
+/// The status as text.
+struct StatusReport {
+    let status: Serve.Status
+    let terminal: Terminal
+
+    func show() {
+        let jobs = status.jobs
+        terminal.result(
+            terminal.text(
+                .cliStatusJobs,
+                [
+                    "available": jobs.available.grouped, "running": jobs.running.grouped,
+                    "scheduled": jobs.scheduled.grouped, "held": jobs.held.grouped, "dead": jobs.dead.grouped,
+                ]))
+        terminal.result("")
+        showSources()
+        terminal.result("")
+        showWorkers()
+        if !status.failures.isEmpty {
+            terminal.result("")
+            showFailures()
+        }
+    }
+
+    private func showSources() {
+        guard !status.sources.isEmpty else { return terminal.result(terminal.text(.cliStatusNoSources)) }
+        var table = TextTable([
+            (terminal.text(.columnCollection), .left), (terminal.text(.rowPending), .right),
+            (terminal.text(.rowProcessing), .right), (terminal.text(.rowCompleted), .right),
+            (terminal.text(.rowFailed), .right), (terminal.text(.rowSkipped), .right), ("%", .right),
+        ])
+        for source in status.sources {
+            let counts = source.counts
+            table.add([
+                source.collection, counts.pending.grouped, counts.processing.grouped, counts.completed.grouped,
+                counts.failed.grouped, counts.skipped.grouped, source.progressPercentage.twoDecimals,
+            ])
+        }
+        table.lines(width: terminal.width).forEach(terminal.result)
+    }
+
+    private func showWorkers() {
+        let alive = status.workers.filter { $0.state != .lost }
+        guard !alive.isEmpty else { return terminal.result(terminal.text(.cliStatusNoWorkers)) }
+        var table = TextTable([
+            (terminal.text(.columnWorker), .left), (terminal.text(.columnState), .left),
+            (terminal.text(.rowCompleted), .right), (terminal.text(.rowFailed), .right), ("", .left),
+        ])
+        for worker in alive {
+            table.add([
+                worker.name, worker.state.rawValue, worker.succeeded.grouped, worker.failed.grouped, worker.device,
+            ])
+        }
+        table.lines(width: terminal.width).forEach(terminal.result)
+    }
+
+    private func showFailures() {
+        for group in status.failures {
+            terminal.result(
+                terminal.text(
+                    .cliStatusFailure,
+                    [
+                        "count": group.count.grouped, "collection": group.collection, "reason": group.reason,
+                        "key": group.example.key, "error": group.example.error,
+                    ]))
+            terminal.result("  " + group.hint)
+        }
+        terminal.result(terminal.text(.cliStatusRetry))
+    }
+}
+
+extension Double {
+    /// `99.20`.
+    var twoDecimals: String {
+        let hundredths = Int((self * 100).rounded())
+        let rest = abs(hundredths % 100)
+        return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+    }
+}

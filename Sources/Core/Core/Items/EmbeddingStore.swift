@@ -1,0 +1,87 @@
+/// The present embeddings in Millrace's own table.
+package struct EmbeddingStore: Sendable {
+    package init() {}
+
+    /// Writes the item's present vector (unit length). - Returns: the item's number, the same for the item's whole life.
+    package func put(
+        _ vector: [Float], hash: [UInt8], space: String, key: Key, source: SourceID, now: Timestamp,
+        on connection: any Connection
+    ) throws(DatabaseError) -> Int64 {
+        let row = try connection.row(
+            Self.putSQL,
+            [
+                "source": Value(source), "key": .text(key.literal), "space": .text(space), "hash": .blob(hash),
+                "vector": .blob(vector.littleEndianBytes), "now": Value(now),
+            ])
+        guard let row else { preconditionFailure("INSERT … RETURNING gave no row") }
+        return row.integer(0)
+    }
+
+    private static let putSQL = SQL.both(
+        """
+        INSERT INTO \(Table.embedding)(source_id, key, space, input_hash, vector, embedded_at)
+        VALUES (:source, :key, :space, :hash, :vector, :now)
+        ON CONFLICT (source_id, key) DO UPDATE SET
+            space = excluded.space, input_hash = excluded.input_hash, vector = excluded.vector,
+            embedded_at = excluded.embedded_at
+        RETURNING id
+        """)
+
+    /// Removes the item's embedding. - Returns: the item's number, if there was one, for the feed.
+    package func remove(
+        _ key: Key, source: SourceID, on connection: any Connection
+    ) throws(DatabaseError) -> [Int64] {
+        try connection.rows(
+            .both("DELETE FROM \(Table.embedding) WHERE source_id = :source AND key = :key RETURNING id"),
+            ["source": Value(source), "key": .text(key.literal)]
+        ).map { $0.integer(0) }
+    }
+
+    /// One present embedding.
+    package struct Entry: Sendable {
+        package let item: Int64
+        package let source: SourceID
+        package let space: String
+        package let vector: [Float]
+    }
+
+    /// The embeddings of these items; an item without one is missing from the answer.
+    package func entries(_ items: [Int64], on connection: any Connection) throws(DatabaseError) -> [Entry] {
+        var entries: [Entry] = []
+        for item in items {
+            let row = try connection.row(
+                .both("SELECT id, source_id, space, vector FROM \(Table.embedding) WHERE id = :id"),
+                ["id": .integer(item)])
+            if let row { entries.append(Self.entry(row)) }
+        }
+        return entries
+    }
+
+    /// A page of all embeddings by item number, for a rebuild.
+    package func page(after item: Int64, limit: Int, on connection: any Connection) throws(DatabaseError) -> [Entry] {
+        try connection.rows(
+            .both(
+                "SELECT id, source_id, space, vector FROM \(Table.embedding) WHERE id > :item ORDER BY id LIMIT :limit"),
+            ["item": .integer(item), "limit": Value(limit)]
+        ).map(Self.entry)
+    }
+
+    private static func entry(_ row: Row) -> Entry {
+        Entry(
+            item: row.integer(0), source: row.id(1), space: row.text(2),
+            vector: [Float](littleEndianBytes: row[3].blob ?? []))
+    }
+
+    /// The keys of items, for showing search results; items that are gone are missing.
+    package func keys(
+        of items: [Int64], on connection: any Connection
+    ) throws(DatabaseError) -> [Int64: (source: SourceID, key: Key)] {
+        var keys: [Int64: (SourceID, Key)] = [:]
+        for item in items {
+            let row = try connection.row(
+                .both("SELECT source_id, key FROM \(Table.embedding) WHERE id = :id"), ["id": .integer(item)])
+            if let row { keys[item] = (row.id(0), Key(literal: row.text(1))) }
+        }
+        return keys
+    }
+}

@@ -1,0 +1,67 @@
+extension JobStore {
+    /// What a rescue did.
+    package struct Rescue: Sendable {
+        /// Jobs that any worker may claim again.
+        package var freed: [Job] = []
+        /// Jobs that wait for a person now.
+        package var held: [Job] = []
+    }
+
+    /// Takes everything away from a worker that is gone. Idempotent: what was settled meanwhile is not touched.
+    ///
+    /// Only the jobs that were inside the model count a crash; the prefetched ones return as they were.
+    package func rescue(
+        _ worker: WorkerID, error: String, on connection: any Connection
+    ) throws(DatabaseError) -> Rescue {
+        let fences = try WorkerStore().fencesInModel(of: worker, on: connection)
+        let rows = try connection.rows(
+            .both(
+                """
+                SELECT state, wanted_rev, claimed_rev, attempt, crashes, alone_crashes, fence, run_at, id, source_id, key
+                FROM \(Table.job) WHERE worker_id = :worker AND state = 'running'
+                """), ["worker": Value(worker)])
+        let inModel = rows.count { fences.contains($0.integer(6)) }
+        var rescue = Rescue()
+        for row in rows {
+            var machine = Self.machine(row)
+            let fence = row.integer(6)
+            let isInModel = fences.contains(fence)
+            machine.lose(fence: fence, isInModel: isInModel, isAlone: inModel == 1, policy: policy)
+            try store(machine, error: isInModel ? error : nil, of: row.id(8), on: connection)
+            let job = Job(
+                id: row.id(8), source: row.id(9), key: Key(literal: row.text(10)), fence: fence,
+                attempt: machine.attempt, crashes: machine.crashes)
+            if machine.state == .held { rescue.held.append(job) } else { rescue.freed.append(job) }
+        }
+        return rescue
+    }
+
+    /// Makes scheduled jobs available whose moment has come, at most `limit` of them.
+    package func promote(now: Timestamp, limit: Int, on connection: any Connection) throws(DatabaseError) -> Int {
+        try connection.run(
+            .both(
+                """
+                UPDATE \(Table.job) SET state = 'available', run_at = NULL
+                WHERE id IN (
+                    SELECT id FROM \(Table.job) WHERE state = 'scheduled' AND run_at <= :now
+                    ORDER BY run_at LIMIT :limit)
+                """), ["now": Value(now), "limit": Value(limit)])
+    }
+
+    /// The moment at which the next scheduled job becomes due, or nil.
+    package func nextDue(on connection: any Connection) throws(DatabaseError) -> Timestamp? {
+        try connection.row(.both("SELECT MIN(run_at) FROM \(Table.job) WHERE state = 'scheduled'"))?[0].integer
+            .map(Timestamp.init(microseconds:))
+    }
+
+    /// Live jobs and dead ones, counted by the state's name. All five are present, zeros included.
+    package func counts(on connection: any Connection) throws(DatabaseError) -> [String: Int] {
+        var counts = ["available": 0, "running": 0, "scheduled": 0, "held": 0, "dead": 0]
+        for row in try connection.rows(.both("SELECT state, COUNT(*) FROM \(Table.job) GROUP BY state")) {
+            counts[row.text(0)] = Int(row.integer(1))
+        }
+        let dead = try connection.row(.both("SELECT COUNT(*) FROM \(Table.deadJob)"))
+        counts["dead"] = Int(dead?.integer(0) ?? 0)
+        return counts
+    }
+}

@@ -1,0 +1,216 @@
+/// The queue's table, as functions on a connection: features compose them with their own writes in one transaction.
+///
+/// The rules are ``JobMachine``'s. Want (in the triggers), claim and finish are frequent and written as SQL;
+/// failures and losses are rare and decided by the machine itself.
+package struct JobStore: Sendable {
+    package let policy: RetryPolicy
+
+    package init(policy: RetryPolicy = RetryPolicy()) {
+        self.policy = policy
+    }
+
+    // MARK: Claim
+
+    /// Takes up to `limit` available jobs of one degree of suspicion for `worker`, oldest of the highest priority first.
+    ///
+    /// Read the inputs in a transaction of its own, after this one has committed.
+    package func claim(
+        _ suspicion: Suspicion, limit: Int, worker: WorkerID, on connection: any Connection
+    ) throws(DatabaseError) -> [Job] {
+        guard let fence = try nextFence(on: connection) else {
+            throw DatabaseError(.corrupt, "the counter \"fence\" is missing from \(Table.counter): restore the database")
+        }
+        let rows = try connection.rows(
+            Self.claimSQL,
+            [
+                "least": .integer(suspicion.crashes.lowerBound), "most": .integer(suspicion.crashes.upperBound),
+                "limit": Value(suspicion.limit(batchSize: limit)), "fence": .integer(fence), "worker": Value(worker),
+            ])
+        return rows.map { row in
+            Job(
+                id: row.id(0), source: row.id(1), key: Key(literal: row.text(2)), fence: fence,
+                attempt: Int(row.integer(3)), crashes: Int(row.integer(4)))
+        }.sorted { $0.id < $1.id }
+    }
+
+    /// Whether a claim would find anything: a look at an index, on a reader.
+    package func hasAvailable(on connection: any Connection) throws(DatabaseError) -> Bool {
+        try connection.row(.both(
+                """
+                SELECT 1 FROM \(Table.job)
+                WHERE state = 'available'
+                    AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
+                LIMIT 1
+                """)) != nil
+    }
+
+    private func nextFence(on connection: any Connection) throws(DatabaseError) -> Int64? {
+        try connection.row(
+            .both("UPDATE \(Table.counter) SET value = value + 1 WHERE name = 'fence' RETURNING value"))?.integer(0)
+    }
+
+    private static let claimSQL = SQL(
+        sqlite: """
+            UPDATE \(Table.job)
+            SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
+            WHERE id IN (
+                SELECT id FROM \(Table.job)
+                WHERE state = 'available' AND crashes BETWEEN :least AND :most
+                    AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
+                ORDER BY crashes, priority DESC, id
+                LIMIT :limit)
+            RETURNING id, source_id, key, attempt, crashes
+            """)
+
+    // MARK: Settle
+
+    /// Whether `job`'s claim is still the present one, and whether nobody has wished for the row again since.
+    package enum Standing: Sendable {
+        case lost
+        case current
+        case superseded
+    }
+
+    /// Looks at the claims of `jobs`; as many answers as jobs. In a settling transaction this comes first.
+    package func standing(of jobs: [Job], on connection: any Connection) throws(DatabaseError) -> [Standing] {
+        var standings: [Standing] = []
+        standings.reserveCapacity(jobs.count)
+        for job in jobs {
+            let row = try connection.row(Self.standingSQL, ["id": Value(job.id), "fence": .integer(job.fence)])
+            standings.append(row.map { $0.integer(0) != 0 ? .current : .superseded } ?? .lost)
+        }
+        return standings
+    }
+
+    private static let standingSQL = SQL.both(
+        """
+        SELECT wanted_rev = claimed_rev FROM \(Table.job)
+        WHERE id = :id AND fence = :fence AND state = 'running'
+        """)
+
+    /// The jobs' work is done and written: they cease to exist.
+    package func finish(_ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
+        try connection.runMany(
+            .both("DELETE FROM \(Table.job) WHERE id = :id AND fence = :fence AND state = 'running'"),
+            jobs.map(claimParameters))
+        try connection.runMany(
+            .both("DELETE FROM \(Table.deadJob) WHERE source_id = :source AND key = :key"),
+            jobs.map { ["source": Value($0.source), "key": .text($0.key.literal)] })
+    }
+
+    /// Puts jobs back that their worker gives up unharmed, or whose row has changed since it was read.
+    package func requeue(_ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
+        try connection.runMany(
+            .both(
+                """
+                UPDATE \(Table.job) SET state = 'available', worker_id = NULL
+                WHERE id = :id AND fence = :fence AND state = 'running'
+                """),
+            jobs.map(claimParameters))
+    }
+
+    private func claimParameters(_ job: Job) -> [String: Value] {
+        ["id": Value(job.id), "fence": .integer(job.fence)]
+    }
+
+    /// Records that a job's work failed: it is tried again later, or moved to the dead with its whole error.
+    ///
+    /// - Parameters:
+    ///   - inputHash: what failed, so that a later change of the row is recognised even if no trigger saw it.
+    ///   - jitter: a random number in 0..<1.
+    package func fail(
+        _ job: Job, _ failure: JobFailure, inputHash: [UInt8]?, now: Timestamp, jitter: Double,
+        on connection: any Connection
+    ) throws(DatabaseError) -> JobMachine.Settlement {
+        guard var machine = try machine(of: job.id, on: connection) else { return .ignored }
+        let settlement = machine.settle(
+            .failed(isRetryable: failure.isRetryable), fence: job.fence, now: now, policy: policy, jitter: jitter)
+        switch settlement {
+        case .ignored:
+            return .ignored
+        case .dead:
+            try bury(job, machine.attempt, failure, inputHash: inputHash, now: now, on: connection)
+        case .done, .requeued, .retrying:
+            try store(machine, error: failure.error, of: job.id, on: connection)
+        }
+        return settlement
+    }
+
+    private func bury(
+        _ job: Job, _ attempt: Int, _ failure: JobFailure, inputHash: [UInt8]?, now: Timestamp,
+        on connection: any Connection
+    ) throws(DatabaseError) {
+        try connection.run(
+            .both(
+                """
+                INSERT INTO \(Table.deadJob)(source_id, key, attempt, reason, error, input_hash, died_at)
+                VALUES (:source, :key, :attempt, :reason, :error, :hash, :now)
+                ON CONFLICT (source_id, key) DO UPDATE SET
+                    attempt = excluded.attempt, reason = excluded.reason, error = excluded.error,
+                    input_hash = excluded.input_hash, died_at = excluded.died_at
+                """),
+            [
+                "source": Value(job.source), "key": .text(job.key.literal), "attempt": Value(attempt),
+                "reason": .text(failure.reason), "error": .text(failure.error),
+                "hash": inputHash.map(Value.blob) ?? .null, "now": Value(now),
+            ])
+        try connection.run(.both("DELETE FROM \(Table.job) WHERE id = :id"), ["id": Value(job.id)])
+    }
+
+    // MARK: The machine's rows
+
+    /// The job as the machine sees it, or nil where it does not exist.
+    package func machine(of job: ID<Job>, on connection: any Connection) throws(DatabaseError) -> JobMachine? {
+        try connection.row(
+            .both(
+                """
+                SELECT state, wanted_rev, claimed_rev, attempt, crashes, alone_crashes, fence, run_at
+                FROM \(Table.job) WHERE id = :id
+                """), ["id": Value(job)]
+        ).map(Self.machine)
+    }
+
+    static func machine(_ row: Row) -> JobMachine {
+        let state: JobMachine.State =
+            switch row.text(0) {
+            case "scheduled": .scheduled(at: Timestamp(microseconds: row[7].integer ?? 0))
+            case "available": .available
+            case "running": .running(fence: row[6].integer ?? 0)
+            case "held": .held
+            case let other: preconditionFailure("the schema allows no job state \(other)")
+            }
+        var machine = JobMachine(state: state)
+        machine.wantedRevision = row.integer(1)
+        machine.claimedRevision = row[2].integer
+        machine.attempt = Int(row.integer(3))
+        machine.crashes = Int(row.integer(4))
+        machine.aloneCrashes = Int(row.integer(5))
+        return machine
+    }
+
+    /// Writes what the machine decided. - Precondition: the machine is in a state that the table holds.
+    func store(
+        _ machine: JobMachine, error: String?, of job: ID<Job>, on connection: any Connection
+    ) throws(DatabaseError) {
+        let (state, runAt): (String, Timestamp?) =
+            switch machine.state {
+            case .scheduled(let moment): ("scheduled", moment)
+            case .available: ("available", nil)
+            case .held: ("held", nil)
+            case .running, .dead, .done: preconditionFailure("\(machine.state) is not stored this way")
+            }
+        try connection.run(
+            .both(
+                """
+                UPDATE \(Table.job) SET
+                    state = :state, attempt = :attempt, crashes = :crashes, alone_crashes = :alone,
+                    run_at = :run_at, worker_id = NULL, error = COALESCE(:error, error)
+                WHERE id = :id
+                """),
+            [
+                "id": Value(job), "state": .text(state), "attempt": Value(machine.attempt),
+                "crashes": Value(machine.crashes), "alone": Value(machine.aloneCrashes),
+                "run_at": runAt.map { Value($0) } ?? .null, "error": Value(error),
+            ])
+    }
+}

@@ -1,0 +1,106 @@
+package import Logging
+
+/// The server's round over the queue: rescue what lost workers held, promote what is due, prune what nobody needs.
+///
+/// Every step is idempotent, so that two servers doing it at once waste work and harm nothing.
+package actor QueueScheduler {
+    package struct Settings: Sendable {
+        /// How long a worker's beat may stay the same, as seen from here.
+        package var lease = Duration.seconds(4)
+        /// The most that one look counts, however long ago the one before it was.
+        package var longestStep = Duration.seconds(1)
+        /// Ended workers are kept this long for people to see.
+        package var workerRetention = Duration.seconds(24 * 3600)
+        /// A follower not seen for this long holds the feed's pruning up no more.
+        package var followerRetention = Duration.seconds(3600)
+        /// Feed entries kept at most.
+        package var feedRows: Int64 = 1_000_000
+        /// Rows changed at most by one step.
+        package var stepRows = 2000
+
+        package init() {}
+    }
+
+    private let database: any Database
+    private let jobs: JobStore
+    private let settings: Settings
+    private let logger: Logger
+    /// Lets the features put their rows' status right, inside the rescue's transaction.
+    private let afterRescue: @Sendable (any Connection, JobStore.Rescue) throws -> Void
+    private var observer: StalenessObserver
+    private var nextPrune: ContinuousClock.Instant?
+
+    package init(
+        database: any Database, jobs: JobStore = JobStore(), settings: Settings = Settings(), logger: Logger,
+        afterRescue: @escaping @Sendable (any Connection, JobStore.Rescue) throws -> Void
+    ) {
+        self.database = database
+        self.jobs = jobs
+        self.settings = settings
+        self.logger = logger
+        self.afterRescue = afterRescue
+        observer = StalenessObserver(lease: settings.lease, longestStep: settings.longestStep)
+    }
+
+    /// One round; call it twice a second.
+    package func tick(now: ContinuousClock.Instant, wall: Timestamp) async throws {
+        let jobs = jobs
+        let limit = settings.stepRows
+        // A write transaction: while a user holds the write lock no worker can beat, and none is looked at either.
+        let beats = try await database.write { connection in
+            if let due = try jobs.nextDue(on: connection), due <= wall {
+                _ = try jobs.promote(now: wall, limit: limit, on: connection)
+            }
+            return try WorkerStore().beats(on: connection)
+        }
+        for worker in observer.look(at: beats, now: now) {
+            try await declareLost(worker, because: "its beat stood still for \(settings.lease)")
+        }
+        if nextPrune.map({ $0 <= now }) ?? true {
+            nextPrune = now + .seconds(10)
+            try await prune(wall: wall)
+        }
+    }
+
+    /// Ends a worker's incarnation and frees what it held; at once when its parent has seen the process die.
+    package func declareLost(_ worker: WorkerID, because reason: String) async throws {
+        let (jobs, afterRescue) = (jobs, afterRescue)
+        let rescue = try await database.write { connection -> JobStore.Rescue? in
+            guard try WorkerStore().end(worker, as: .lost, on: connection) else { return nil }
+            let rescue = try jobs.rescue(
+                worker, error: "worker \(worker) died while this was in its model: \(reason)", on: connection)
+            try afterRescue(connection, rescue)
+            return rescue
+        }
+        guard let rescue else { return }
+        logger.warning(
+            "a worker was lost and its jobs were freed",
+            metadata: [
+                "worker.id": "\(worker)", "reason": "\(reason)", "freed": "\(rescue.freed.count)",
+                "held": "\(rescue.held.count)",
+            ])
+    }
+
+    /// The living incarnations of a process on this host, for a parent that saw it die.
+    package func incarnations(host: String, pid: Int32) async throws -> [WorkerID] {
+        try await database.read { connection in
+            try connection.rows(
+                .both(
+                    """
+                    SELECT id FROM \(Table.worker)
+                    WHERE host = :host AND pid = :pid AND state IN ('starting', 'ready', 'draining')
+                    """), ["host": .text(host), "pid": Value(pid)]
+            ).map { $0.id(0) }
+        }
+    }
+
+    private func prune(wall: Timestamp) async throws {
+        let settings = settings
+        try await database.write { connection in
+            _ = try WorkerStore().prune(endedBefore: wall - settings.workerRetention, on: connection)
+            _ = try FeedStore().prune(
+                followersSeenSince: wall - settings.followerRetention, rows: settings.feedRows,
+                limit: Int64(settings.stepRows), on: connection)
+        }
+    }
+}

@@ -1,3 +1,0 @@
-import GRPCProtobuf
-
-enum Placeholder {}

@@ -1,0 +1,119 @@
+import Core
+
+/// What a user asks for with `source add`, checked against the table before anything is changed.
+package struct AttachRequest: Sendable {
+    package var table: String
+    package var key: [String]
+    package var text: [String]
+    package var template: String?
+    package var into: String
+    package var status: String?
+    package var updated: String?
+    package var collection: String?
+    package var model: String
+    package var dimension: Int
+    package var hasViews = true
+    /// Objects of other makers that bear our names may be dropped.
+    package var replacesObjects = false
+
+    package init(table: String, key: [String], text: [String], into: String, model: String, dimension: Int) {
+        self.table = table
+        self.key = key
+        self.text = text
+        self.into = into
+        self.model = model
+        self.dimension = dimension
+    }
+
+    /// The definition that the request means for this table, or why it cannot be.
+    ///
+    /// - Parameter sources: the sources there are.
+    package func definition(for shape: TableShape, beside sources: [Source]) throws(SourceError) -> SourceDefinition {
+        let keyColumns = try checkedKey(shape)
+        guard !text.isEmpty else {
+            throw SourceError(.unknownColumn, "no text column is named: add --text COLUMN")
+        }
+        var textColumns: [String] = []
+        for name in text {
+            let column = try shape.column(name, for: "--text")
+            guard !column.isGenerated else {
+                throw SourceError(
+                    .unknownColumn,
+                    "column \"\(column.name)\" of \"\(shape.name)\" is generated, and no trigger sees it change: name the columns that it is made from")
+            }
+            textColumns.append(column.name)
+        }
+        _ = try Template(template, columns: textColumns)
+        let vector = try shape.column(into, for: "--into")
+        let neighbours = sources.filter { $0.definition.table == shape.name && $0.definition.into != vector.name }
+        let isFirst = neighbours.isEmpty
+        let statusName = status ?? (isFirst ? "embedding_status" : "embedding_status_\(vector.name)")
+        let existing = shape.columns.first { $0.name.lowercased() == statusName.lowercased() }
+        for (role, column) in [("key", keyColumns), ("text", textColumns), ("status", [existing?.name ?? statusName])] {
+            guard !column.contains(vector.name) else {
+                throw SourceError(
+                    .badVectorColumn, "column \"\(vector.name)\" is the \(role) column already: name another for --into")
+            }
+        }
+        let updatedColumn =
+            if let updated { try shape.column(updated, for: "--updated") } else {
+                shape.columns.first { $0.name == "updated_at" && !$0.isGenerated }
+            }
+        return SourceDefinition(
+            table: shape.name, key: keyColumns, text: textColumns, template: template, into: vector.name,
+            format: try Self.format(of: vector, in: shape.name), status: existing?.name ?? statusName,
+            updated: updatedColumn?.name, updatedForm: updatedColumn.map(Self.timeForm), model: model,
+            dimension: dimension,
+            suffix: ObjectNames.suffix(table: shape.name, into: vector.name, isFirstOfTable: isFirst),
+            hasViews: hasViews, madeStatusColumn: existing == nil)
+    }
+
+    private func checkedKey(_ shape: TableShape) throws(SourceError) -> [String] {
+        let choices = shape.uniqueSets.map { $0.joined(separator: ",") }
+        let advice =
+            choices.isEmpty
+            ? "give the table a PRIMARY KEY or a UNIQUE index on NOT NULL columns"
+            : "use --key \(choices.joined(separator: " or --key "))"
+        guard !key.isEmpty else {
+            throw SourceError(.badKey, "no key column is named for table \"\(shape.name)\": \(advice)")
+        }
+        var names: [String] = []
+        for name in key {
+            names.append(try shape.column(name, for: "--key").name)
+        }
+        guard let unique = shape.uniqueSets.first(where: { Set($0) == Set(names) }) else {
+            throw SourceError(
+                .badKey, "\(names.joined(separator: ",")) does not identify a row of \"\(shape.name)\": \(advice)")
+        }
+        for column in shape.columns where names.contains(column.name) {
+            guard column.isNotNull || column.primaryKeyPlace > 0 else {
+                throw SourceError(
+                    .badKey, "key column \"\(column.name)\" of \"\(shape.name)\" may be NULL: declare it NOT NULL, or \(advice)")
+            }
+        }
+        _ = unique
+        return names
+    }
+
+    /// The form that fits the column's declared type, by SQLite's affinity rules.
+    private static func format(of column: TableShape.Column, in table: String) throws(SourceError) -> VectorFormat {
+        guard !column.isGenerated else {
+            throw SourceError(.badVectorColumn, "column \"\(column.name)\" of \"\(table)\" is generated: name a plain one for --into")
+        }
+        let type = column.declaredType.uppercased()
+        if type.contains("INT") { return try wrong(column, table) }
+        if ["CHAR", "CLOB", "TEXT", "JSON"].contains(where: type.contains) { return .json }
+        if type.isEmpty || type.contains("BLOB") { return .float32 }
+        return try wrong(column, table)
+    }
+
+    private static func wrong(_ column: TableShape.Column, _ table: String) throws(SourceError) -> VectorFormat {
+        throw SourceError(
+            .badVectorColumn,
+            "column \"\(column.name)\" of \"\(table)\" is \(column.declaredType), which cannot hold a vector: use a TEXT column (JSON) or a BLOB column (float32)")
+    }
+
+    private static func timeForm(_ column: TableShape.Column) -> SourceDefinition.TimeForm {
+        column.declaredType.uppercased().contains("INT") ? .unixSeconds : .text
+    }
+}

@@ -1,0 +1,31 @@
+/// Why a source cannot be attached, found or worked on.
+package struct SourceError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable, Hashable {
+        case unknownTable
+        case unknownColumn
+        case badKey
+        case badVectorColumn
+        case badTemplate
+        case alreadyAttached
+        case columnTaken
+        case nameTaken
+        case unknownSource
+        case unknownModel
+        case tableInTheWay
+        case damaged
+    }
+
+    package let code: Code
+    /// One sentence: what, where, how to fix.
+    package let message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// A source's faults are of the setting, not of the moment.
+    package var isRetryable: Bool { false }
+
+    package var description: String { message }
+}

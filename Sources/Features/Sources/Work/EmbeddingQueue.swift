@@ -1,0 +1,159 @@
+package import Core
+package import Embedding
+
+/// Claims rows, reads them, and settles them: the queue as the embedding worker sees it.
+package struct EmbeddingQueue: Sendable {
+    private let database: any Database
+    private let jobs: JobStore
+    private let workers = WorkerStore()
+
+    package init(database: any Database, jobs: JobStore = JobStore()) {
+        self.database = database
+        self.jobs = jobs
+    }
+
+    // MARK: Claim
+
+    /// Claims a batch and marks its rows `processing`. The inputs are read afterwards, by ``read(_:spaces:)``.
+    ///
+    /// Suspects come first every `turn` that is a multiple of eight, and whenever nothing else waits.
+    package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> [Job] {
+        let jobs = jobs
+        let order: [Suspicion] = turn.isMultiple(of: 8) ? [.strong, .some, .none] : [.none, .some, .strong]
+        return try await database.write { connection in
+            for suspicion in order {
+                let claimed = try jobs.claim(suspicion, limit: limit, worker: worker, on: connection)
+                guard !claimed.isEmpty else { continue }
+                try Self.show("processing", claimed, on: connection)
+                return claimed
+            }
+            return []
+        }
+    }
+
+    package func hasWork() async throws -> Bool {
+        let jobs = jobs
+        return try await database.read { connection in try jobs.hasAvailable(on: connection) }
+    }
+
+    /// Writes a status into the rows of `jobs`; rows that are gone and sources that cannot be read are passed by.
+    fileprivate static func show(_ status: String, _ jobs: [Job], on connection: any Connection) throws {
+        for (source, jobs) in Dictionary(grouping: jobs, by: \.source) {
+            guard let source = try SourceStore().find(source, on: connection) else { continue }
+            let statements = RowStatements(source)
+            let batch = jobs.compactMap { job in
+                statements.parameters(for: job.key).map { $0.merging(["status": .text(status)]) { $1 } }
+            }
+            try connection.runMany(statements.setStatus, batch)
+        }
+    }
+
+    // MARK: Read
+
+    /// Reads the rows of claimed jobs of one source, in a transaction after the claim's.
+    ///
+    /// - Parameter space: the space in which the source's model embeds.
+    package func read(_ claimed: [Job], of source: Source, space: Space) async throws -> [EmbeddingInput] {
+        let statements = RowStatements(source)
+        let template = try source.template
+        return try await database.read { connection in
+            try claimed.map { job in
+                guard let parameters = statements.parameters(for: job.key),
+                    let row = try connection.row(statements.readInput, parameters)
+                else { return EmbeddingInput(job: job, values: [], content: .gone) }
+                return EmbeddingInput(
+                    job: job, values: row.values, content: Self.content(row.values, template, space: space.id))
+            }
+        }
+    }
+
+    private static func content(_ values: [Value], _ template: Template, space: String) -> EmbeddingInput.Content {
+        do throws(SourceError) {
+            guard let text = try template.render(values) else { return .nothing }
+            return .text(text, hash: inputHash(text, space: space))
+        } catch {
+            return .unusable(JobFailure(reason: "not_text", error: error.message, isRetryable: false))
+        }
+    }
+
+    /// Vectors that are known already for any of `hashes`: equal inputs are embedded once.
+    package func known(_ hashes: Set<[UInt8]>, space: Space) async throws -> [[UInt8]: [Float]] {
+        try await database.read { connection in
+            var known: [[UInt8]: [Float]] = [:]
+            for hash in hashes {
+                let row = try connection.row(
+                    .both("SELECT vector FROM \(Table.embedding) WHERE input_hash = :hash AND space = :space LIMIT 1"),
+                    ["hash": .blob(hash), "space": .text(space.id)])
+                if let bytes = row?[0].blob { known[hash] = [Float](littleEndianBytes: bytes) }
+            }
+            return known
+        }
+    }
+
+    // MARK: Hand back
+
+    /// Gives jobs back unharmed: at a stop, or to be claimed again in smaller batches.
+    package func handBack(_ claimed: [Job]) async throws {
+        guard !claimed.isEmpty else { return }
+        let jobs = jobs
+        try await database.write { connection in
+            let standings = try jobs.standing(of: claimed, on: connection)
+            let mine = zip(claimed, standings).filter { $0.1 != .lost }.map(\.0)
+            try jobs.requeue(mine, on: connection)
+            try unseenByTriggers(on: connection) { try Self.show("pending", mine, on: connection) }
+        }
+    }
+
+    /// Writes down which claims are inside the model.
+    package func enterModel(_ fences: Set<Int64>, of worker: WorkerID) async throws {
+        let workers = workers
+        try await database.write { connection in try workers.enterModel(fences, of: worker, on: connection) }
+    }
+
+    // MARK: Settle
+
+    /// Settles a batch in one transaction; see ``EmbeddingSettlement``.
+    ///
+    /// - Parameters:
+    ///   - inModel: the claims that stay inside the model after this batch.
+    ///   - jitters: as many random numbers in 0..<1 as there are results.
+    package func settle(
+        _ results: [EmbeddingResult], of source: Source, space: Space, worker: WorkerID, inModel: Set<Int64>,
+        jitters: [Double]
+    ) async throws -> SettledCounts {
+        let settlement = EmbeddingSettlement(source: source, space: space, jobs: jobs)
+        let workers = workers
+        return try await database.write { connection in
+            let counts = try settlement.apply(results, now: .now(), jitters: jitters, on: connection)
+            try workers.count(
+                succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
+                truncated: counts.truncated, of: worker, on: connection)
+            try workers.enterModel(inModel, of: worker, on: connection)
+            return counts
+        }
+    }
+}
+
+extension EmbeddingQueue {
+    /// Stops claiming for a source whose table cannot be read, and gives back what was claimed.
+    package func suspend(_ source: Source, handingBack claimed: [Job]) async throws {
+        let (database, jobs) = (database, jobs)
+        try await database.write { connection in
+            try SourceStore().setState(.suspended, of: source.id, on: connection)
+            try jobs.requeue(claimed, on: connection)
+        }
+    }
+
+    /// Puts the rows of rescued jobs right: freed ones wait again, held ones show as failed. Part of the rescue's
+    /// transaction; a row that is gone or a table that cannot be read holds nothing up.
+    package static func showRescued(_ rescue: JobStore.Rescue, on connection: any Connection) throws {
+        try unseenByTriggers(on: connection) {
+            do {
+                try show("pending", rescue.freed, on: connection)
+                try show("failed", rescue.held, on: connection)
+            } catch let error as DatabaseError where error.code == .noSuchObject {
+                // The source's table is away; upkeep reports it.
+            }
+        }
+    }
+}

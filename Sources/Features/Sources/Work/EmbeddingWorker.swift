@@ -1,0 +1,179 @@
+package import Core
+package import Embedding
+package import Logging
+
+/// Gives the embedder for a model's name, loading it on first use.
+package protocol EmbedderProvider: Sendable {
+    func embedder(for model: String) async throws(EmbeddingError) -> any Embedder
+}
+
+/// One worker process's work: claim, read, embed, settle, again, with the next batch claimed while the model runs.
+///
+/// It beats while it is well, hands back what is unfinished at a stop, and never settles under an incarnation that was
+/// declared lost: the fences see to that.
+package actor EmbeddingWorker {
+    package struct Settings: Sendable {
+        /// Rows per claim (`BATCH_SIZE`).
+        package var batchSize = 256
+        /// Batches inside the model at the same time, so that it never waits for a settlement.
+        package var batchesInModel = 2
+        /// The fallback where no change was noticed (`POLL_INTERVAL`).
+        package var pollInterval = Duration.seconds(10)
+        /// How often an idle worker looks whether anybody has committed.
+        package var glance = Duration.milliseconds(5)
+        package var beatInterval = Duration.seconds(1)
+        /// A batch inside the model for longer than this means that the process is stuck.
+        package var batchDeadline = Duration.seconds(120)
+
+        package init() {}
+    }
+
+    let queue: EmbeddingQueue
+    let database: any Database
+    let provider: any EmbedderProvider
+    let settings: Settings
+    let introduction: WorkerStore.Introduction
+    let logger: Logger
+    /// Ends the process with its own exit code: a model call that hangs cannot be cancelled.
+    let onStuck: @Sendable () -> Void
+
+    var id: WorkerID?
+    var isDraining = false
+    var inModel: [Int64: ContinuousClock.Instant] = [:]
+    var totals = SettledCounts()
+    var description: (device: String, model: String, endpoint: String?)?
+    var sources: [SourceID: Source] = [:]
+    var turn = 0
+
+    package init(
+        database: any Database, queue: EmbeddingQueue, provider: any EmbedderProvider,
+        introduction: WorkerStore.Introduction, settings: Settings = Settings(), logger: Logger,
+        onStuck: @escaping @Sendable () -> Void
+    ) {
+        self.database = database
+        self.queue = queue
+        self.provider = provider
+        self.introduction = introduction
+        self.settings = settings
+        self.logger = logger
+        self.onStuck = onStuck
+    }
+
+    /// Enters the worker in the table of workers, still without a model.
+    package func register() async throws {
+        let introduction = introduction
+        id = try await database.write { connection in
+            try WorkerStore().register(introduction, now: .now(), on: connection)
+        }
+    }
+
+    /// Says that the model is loaded and where queries are answered.
+    package func ready(device: String, model: String, endpoint: String?) async throws {
+        description = (device, model, endpoint)
+        try await announce()
+    }
+
+    private func announce() async throws {
+        guard let id, let description else { return }
+        try await database.write { connection in
+            try WorkerStore().ready(
+                id, device: description.device, model: description.model, endpoint: description.endpoint,
+                on: connection)
+        }
+    }
+
+    /// Stop claiming; ``work()`` returns when what is in hand is settled.
+    package func drain() {
+        isDraining = true
+    }
+
+    /// Beats until cancelled. The beat is withheld from a worker whose batch is stuck, and the process ended.
+    package func beat() async throws {
+        while !Task.isCancelled {
+            try await Task.sleep(for: settings.beatInterval)
+            let now = ContinuousClock.now
+            if let oldest = inModel.values.min(), oldest.duration(to: now) > settings.batchDeadline {
+                logger.critical(
+                    "a batch has been inside the model past its deadline; this process ends itself",
+                    metadata: ["deadline": "\(settings.batchDeadline)"])
+                onStuck()
+                return
+            }
+            try await beatOnce()
+        }
+    }
+
+    func beatOnce() async throws {
+        guard let id else { return }
+        do {
+            let isAlive = try await database.write { connection in
+                try WorkerStore().beat(id, now: .now(), on: connection)
+            }
+            guard !isAlive else { return }
+            logger.warning("this worker was declared lost; it begins a new incarnation", metadata: ["worker.id": "\(id)"])
+            try await register()
+            try await announce()
+        } catch let error as DatabaseError where error.isRetryable {
+            logger.warning("a beat could not be written", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Works until ``drain()``; then what is in hand is settled, and the incarnation says goodbye.
+    package func work() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            var inFlight = 0
+            while !isDraining {
+                let claimed = try await claimWhenThereIsWork()
+                guard !claimed.isEmpty else { continue }
+                let isSuspect = claimed.contains { $0.crashes > 0 }
+                // A suspect runs with nothing beside it, so that a crash says which one it was.
+                while inFlight >= (isSuspect ? 1 : settings.batchesInModel) {
+                    try await group.next()
+                    inFlight -= 1
+                }
+                guard !isDraining else {
+                    try await queue.handBack(claimed)
+                    break
+                }
+                group.addTask { try await self.process(claimed) }
+                inFlight += 1
+                if isSuspect {
+                    try await group.next()
+                    inFlight -= 1
+                }
+            }
+            try await group.waitForAll()
+        }
+        if let id {
+            _ = try await database.write { connection in
+                try WorkerStore().end(id, as: .stopped, on: connection)
+            }
+        }
+    }
+
+    /// Claims, or waits a little for something to claim and returns nothing.
+    private func claimWhenThereIsWork() async throws -> [Job] {
+        guard let id else { return [] }
+        do {
+            let mark = try await database.changeMark()
+            if try await queue.hasWork() {
+                turn += 1
+                return try await queue.claim(limit: settings.batchSize, turn: turn, worker: id)
+            }
+            try await waitForChange(since: mark)
+        } catch let error as DatabaseError where error.isRetryable {
+            logger.warning("the database could not be used; trying again", metadata: ["error": "\(error)"])
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        return []
+    }
+
+    private func waitForChange(since mark: Int64) async throws {
+        let jitter = Double.random(in: 0.9...1.1)
+        let deadline = ContinuousClock.now + settings.pollInterval * jitter
+        while !isDraining, ContinuousClock.now < deadline {
+            try await Task.sleep(for: settings.glance)
+            if try await database.changeMark() != mark { return }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import Testing
+
+@testable import InferenceOpenVINO
+
+struct BatchPlanTests {
+    @Test func `longest texts come first, and every text once`() {
+        let lengths = [3, 9, 1, 9, 4]
+        let plan = BatchPlan(lengths: lengths, limit: BatchLimit(texts: 2, tokens: 100))
+        #expect(plan.order == [1, 3, 4, 0, 2])
+        #expect(plan.batches == [0..<2, 2..<4, 4..<5])
+    }
+
+    @Test func `a batch keeps to its tokens, padding included`() {
+        let lengths = (0..<500).map { 1 + ($0 * 7919) % 256 }
+        let limit = BatchLimit(texts: 32, tokens: 1024)
+        let plan = BatchPlan(lengths: lengths, limit: limit)
+        #expect(plan.order.sorted() == Array(lengths.indices))
+        #expect(plan.batches.flatMap { Array($0) } == Array(lengths.indices))
+        for batch in plan.batches {
+            let width = lengths[plan.order[batch.lowerBound]]
+            #expect(batch.count <= limit.texts && batch.count * width <= limit.tokens)
+        }
+    }
+
+    @Test func `a text longer than the limit runs alone`() {
+        let plan = BatchPlan(lengths: [900, 10], limit: BatchLimit(texts: 8, tokens: 100))
+        #expect(plan.batches == [0..<1, 1..<2])
+    }
+
+    @Test func `no texts make no batches`() {
+        #expect(BatchPlan(lengths: [], limit: BatchLimit()).batches == [])
+    }
+}
