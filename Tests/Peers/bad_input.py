@@ -248,13 +248,12 @@ def disk_full():
 
         wait_for(lambda: pending() == 0, 60, "the first rows are embedded")
         filler = disk / "filler"
-        with open(filler, "wb") as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-                    file.flush()
-            except OSError:
-                pass
+        file = os.open(filler, os.O_WRONLY | os.O_CREAT)
+        try:
+            while True:
+                os.write(file, b"x" * 4096)
+        except OSError:
+            os.close(file)
         status = run("source", "add", "--table", "products", "--key", "id", "--text", "body", "--into", "raw", path=path)
         expect("attaching on a full disk", status, IO, "full")
         wait_for(lambda: not ready(), 30, "/readyz fails while the disk is full")

@@ -131,7 +131,15 @@ struct ServerBackend: Backend {
         var reasons: [String] = []
         if !(await index.isReady) { reasons.append("the index is being rebuilt from the database") }
         do {
-            _ = try await database.write { connection in try connection.rows(.both("SELECT 1")) }
+            // A real write: a full or read-only disk shows only then.
+            try await database.write { connection in
+                try connection.run(
+                    .both(
+                        """
+                        INSERT INTO \(Table.meta)(name, value) VALUES ('probed_at', :now)
+                        ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                        """), ["now": .text("\(Timestamp.now().microseconds)")])
+            }
         } catch {
             reasons.append("the database cannot be written: \(error)")
         }
