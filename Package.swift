@@ -85,6 +85,9 @@ if !onlyCore {
                 "InferenceRPC", "Serve", lifecycle, configuration, logging, httpClient,
                 systemPackage, nioCore, nioHTTP1, unixSignals,
             ]),
+        tests("InferenceRPC", "Adapters", ["InferenceRPC", "Embedding"]),
+        tests("Composition", "App", ["Composition", "Core", "Embedding", "Search", "Sources", logging]),
+        tests("millrace", "App", ["millrace"]),
         .executableTarget(
             name: "millrace",
             dependencies: ["Composition", "Core", "Embedding", "Messages", "Serve", "Sources", arguments, logging],
