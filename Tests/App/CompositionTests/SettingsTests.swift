@@ -4,7 +4,7 @@ import Testing
 
 @testable import Composition
 
-@Suite struct `Settings` {
+@Suite struct `The settings` {
     private func load(_ environment: [String: String], flags: [Setting: String] = [:]) async throws -> Settings {
         try await Settings.load(
             flags: flags, environment: ["MILLRACE_HOME": "/nowhere/millrace"].merging(environment) { $1 })
