@@ -68,6 +68,8 @@ var targets: [Target] = [
     tests("Messages", "Core", ["Messages"]),
     tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
+    tests("Sources", "Features", ["Sources", "DatabaseSQLite", "Core", "Embedding", logging]),
+    tests("Search", "Features", ["Search", "DatabaseSQLite", "Core", "Embedding", "Indexing", logging]),
 ]
 
 if !onlyCore {
