@@ -48,7 +48,6 @@ def main():
     from tokenizers import Tokenizer
 
     models, nice = Path(sys.argv[1]), int(sys.argv[2])
-    # The same standing as the worker beside other programs, else the comparison is one of priorities.
     os.nice(nice)
     core = openvino.Core()
     precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
