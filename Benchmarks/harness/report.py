@@ -3,6 +3,7 @@
 import os
 import platform
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,8 @@ def commit():
 
 def begin(seed):
     """Prints the command, the seed and the machine, and answers the run's source of randomness."""
+    # So that a run that is told to stop ends its processes and removes its folder.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     print("command:", "python", Path(sys.argv[0]).name, *sys.argv[1:], f"(seed {seed}, commit {commit()})")
     machine()
     return random.Random(seed)
