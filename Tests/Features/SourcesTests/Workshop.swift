@@ -44,19 +44,20 @@ final class Workshop: Sendable {
     /// Runs `sql` in the bare sqlite3 program. - Returns: what it printed, rows by line, columns by `|`.
     @discardableResult
     func shell(_ sql: String) throws -> String {
+        // Through files: a pipe's calls end early when another test's process ends.
+        let (input, output) = (folder + "/\(UUID()).sql", folder + "/\(UUID()).txt")
+        try sql.write(toFile: input, atomically: false, encoding: .utf8)
+        _ = FileManager.default.createFile(atPath: output, contents: nil)
+        let (reading, writing) = (FileHandle(forReadingAtPath: input), FileHandle(forWritingAtPath: output))
         let process = Process()
-        let (input, output) = (Pipe(), Pipe())
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["sqlite3", "-bail", "-cmd", ".timeout 5000", path]
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = output
+        process.standardInput = reading
+        process.standardOutput = writing
+        process.standardError = writing
         try process.run()
-        try input.fileHandleForWriting.write(contentsOf: Data(sql.utf8))
-        try input.fileHandleForWriting.close()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
-        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
+        return try String(contentsOfFile: output, encoding: .utf8).trimmingCharacters(in: .newlines)
     }
 
     // MARK: Millrace's side
@@ -144,7 +145,8 @@ final class Workshop: Sendable {
                 let written = VectorFormat.vector(in: row[2], dimension: HashEmbedder.dimension)
                 let wanted = text.map(embedder.vector)
                 #expect(written == wanted, "row \(row.text(0))", sourceLocation: place)
-                #expect(row[1].text == (text == nil ? "skipped" : "completed"), "row \(row.text(0))", sourceLocation: place)
+                #expect(
+                    row[1].text == (text == nil ? "skipped" : "completed"), "row \(row.text(0))", sourceLocation: place)
                 if text != nil { keys.insert(row.text(0)) }
             }
             let kept = try connection.rows(

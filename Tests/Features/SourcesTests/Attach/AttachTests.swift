@@ -16,7 +16,8 @@ struct AttachTests {
                 "index idx_embedding_updated",
             ])
         let objects = try shop.shell(
-            "SELECT type||' '||name FROM sqlite_schema WHERE name NOT LIKE 'millrace%' AND type<>'table' AND sql NOT NULL;")
+            "SELECT type||' '||name FROM sqlite_schema WHERE name NOT LIKE 'millrace%' AND type<>'table' AND sql NOT NULL;"
+        )
         #expect(Set(objects.split(separator: "\n").map(String.init)) == Set(report.made.dropFirst()))
         let columns = "SELECT group_concat(name) FROM pragma_table_info"
         #expect(try shop.shell("\(columns)('v_embedding_status');") == "embedding_status,count,percentage")
@@ -24,7 +25,8 @@ struct AttachTests {
     }
 
     @Test func `other tables get their name as suffix, a second source its column's too`() async throws {
-        let shop = try await Workshop("CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT, title TEXT, v TEXT, w BLOB);")
+        let shop = try await Workshop(
+            "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT, title TEXT, v TEXT, w BLOB);")
         let first = try await shop.attach(shop.request("notes", text: ["body"], into: "v"))
         let second = try await shop.attach(shop.request("notes", text: ["title"], into: "w"))
         #expect(first.definition.suffix == "_notes" && second.definition.suffix == "_notes_w")
@@ -40,7 +42,8 @@ struct AttachTests {
         let shop = try await Workshop()
         let counts = "SELECT * FROM v_embedding_status;"
         try await shop.attachParts()
-        #expect(try shop.shell(counts) == "pending|0|0.0\nprocessing|0|0.0\ncompleted|0|0.0\nfailed|0|0.0\nskipped|0|0.0")
+        #expect(
+            try shop.shell(counts) == "pending|0|0.0\nprocessing|0|0.0\ncompleted|0|0.0\nfailed|0|0.0\nskipped|0|0.0")
         try shop.shell("INSERT INTO parts_master_features(feature_text) VALUES ('a'),('b'),(NULL);")
         try await shop.work()
         #expect(
@@ -55,7 +58,8 @@ struct AttachTests {
         let shop = try await Workshop()
         try await shop.attachParts()
         try shop.shell(
-            "INSERT INTO parts_master_features(part_id, feature_text, updated_at) VALUES ('P1','bolt',datetime('now','-90 seconds'));")
+            "INSERT INTO parts_master_features(part_id, feature_text, updated_at) VALUES ('P1','bolt',datetime('now','-90 seconds'));"
+        )
         #expect(
             try shop.shell("SELECT id, part_id, feature_text, age_seconds BETWEEN 89 AND 99 FROM v_embedding_queue;")
                 == "1|P1|bolt|1")
@@ -73,7 +77,8 @@ struct AttachTests {
             """)
         let source = try await shop.attachParts()
         #expect(
-            try shop.shell("SELECT group_concat(id) FROM parts_master_features WHERE embedding_status='completed';") == "1")
+            try shop.shell("SELECT group_concat(id) FROM parts_master_features WHERE embedding_status='completed';")
+                == "1")
         let kept = try await shop.database.read { try EmbeddingStore().page(after: 0, limit: 10, on: $0) }
         #expect(kept.map(\.vector) == [[0.6, 0, 0, 0, 0, 0, 0, 0.8]])
         #expect(try shop.shell("SELECT count(*) FROM millrace_feed;") == "1")
@@ -90,7 +95,8 @@ struct AttachTests {
 
     @Test func `a vector that the user brought is not lent to another row of equal text`() async throws {
         let shop = try await Workshop()
-        try shop.shell("INSERT INTO parts_master_features(id, feature_text, clip_text_emb) VALUES (1,'same','[1,0,0,0,0,0,0,0]');")
+        try shop.shell(
+            "INSERT INTO parts_master_features(id, feature_text, clip_text_emb) VALUES (1,'same','[1,0,0,0,0,0,0,0]');")
         let source = try await shop.attachParts()
         try shop.shell("INSERT INTO parts_master_features(id, feature_text) VALUES (2,'same');")
         try await shop.work()
@@ -107,7 +113,8 @@ struct AttachTests {
         let again = try await shop.attachment.add(shop.partsRequest)
         #expect(!again.isNew && again.made.isEmpty)
         #expect(try shop.shell(schema) == before)
-        try shop.shell("DROP TRIGGER trg_auto_embedding_del; DROP INDEX idx_embedding_status; DROP VIEW v_embedding_queue;")
+        try shop.shell(
+            "DROP TRIGGER trg_auto_embedding_del; DROP INDEX idx_embedding_status; DROP VIEW v_embedding_queue;")
         let mended = try await shop.attachment.add(shop.partsRequest)
         #expect(
             mended.made == ["trigger trg_auto_embedding_del", "view v_embedding_queue", "index idx_embedding_status"])

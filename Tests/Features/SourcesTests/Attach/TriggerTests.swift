@@ -16,7 +16,9 @@ struct TriggerTests {
     /// Three rows, embedded.
     private func shop() async throws -> (Workshop, Source) {
         let shop = try await Workshop()
-        try shop.shell("INSERT INTO parts_master_features(id, part_id, feature_text) VALUES (1,'A','bolt'),(2,'B','nut'),(3,'C',NULL);")
+        try shop.shell(
+            "INSERT INTO parts_master_features(id, part_id, feature_text) VALUES (1,'A','bolt'),(2,'B','nut'),(3,'C',NULL);"
+        )
         let source = try await shop.attachParts()
         try await shop.work()
         return (shop, source)
@@ -30,7 +32,9 @@ struct TriggerTests {
 
     @Test func `a row that comes with a status of its own waits all the same`() async throws {
         let (shop, source) = try await shop()
-        try shop.shell("INSERT INTO parts_master_features(id, feature_text, embedding_status) VALUES (4,'x','completed'),(5,'y','z');")
+        try shop.shell(
+            "INSERT INTO parts_master_features(id, feature_text, embedding_status) VALUES (4,'x','completed'),(5,'y','z');"
+        )
         #expect(try shop.shell(jobs) == "4,5")
         try await shop.work()
         try await shop.expectInStep(source)
@@ -57,14 +61,18 @@ struct TriggerTests {
         let (shop, source) = try await shop()
         try shop.shell("UPDATE parts_master_features SET feature_text = \(blank) WHERE id = 1;")
         try await shop.work()
-        #expect(try shop.shell("SELECT embedding_status, clip_text_emb IS NULL FROM parts_master_features WHERE id=1;") == "skipped|1")
+        #expect(
+            try shop.shell("SELECT embedding_status, clip_text_emb IS NULL FROM parts_master_features WHERE id=1;")
+                == "skipped|1")
         try await shop.expectInStep(source)
     }
 
     @Test func `a deleted row takes its job and vector along and the feed hears of it`() async throws {
         let (shop, _) = try await shop()
         let item = try shop.shell("SELECT id FROM millrace_embedding WHERE key='1';")
-        try shop.shell("UPDATE parts_master_features SET feature_text='x' WHERE id=1; DELETE FROM parts_master_features WHERE id=1;")
+        try shop.shell(
+            "UPDATE parts_master_features SET feature_text='x' WHERE id=1; DELETE FROM parts_master_features WHERE id=1;"
+        )
         #expect(try shop.shell(jobs) == "")
         #expect(try shop.shell("SELECT group_concat(key) FROM millrace_embedding;") == "2")
         #expect(try shop.shell("SELECT item_id FROM millrace_feed ORDER BY seq DESC LIMIT 1;") == item)
@@ -79,7 +87,8 @@ struct TriggerTests {
         try await shop.work()
         try await shop.expectInStep(source)
         // Two rows that swap their keys swap nothing else.
-        try shop.shell("UPDATE parts_master_features SET id = -id; UPDATE parts_master_features SET id = 23 + id WHERE id > -13;")
+        try shop.shell(
+            "UPDATE parts_master_features SET id = -id; UPDATE parts_master_features SET id = 23 + id WHERE id > -13;")
         try await shop.work()
         try await shop.expectInStep(source)
     }
@@ -87,7 +96,9 @@ struct TriggerTests {
     @Test(arguments: ["OFF", "ON"])
     func `a replaced row is a new one`(recursive: String) async throws {
         let (shop, source) = try await shop()
-        try shop.shell("PRAGMA recursive_triggers=\(recursive); INSERT OR REPLACE INTO parts_master_features(id, feature_text) VALUES (1,'new');")
+        try shop.shell(
+            "PRAGMA recursive_triggers=\(recursive); INSERT OR REPLACE INTO parts_master_features(id, feature_text) VALUES (1,'new');"
+        )
         #expect(try shop.shell(jobs) == "1")
         try await shop.work()
         try await shop.expectInStep(source)
@@ -96,7 +107,8 @@ struct TriggerTests {
     @Test func `REPLACE on another unique column leaves a ghost, which the sweep finds`() async throws {
         let (shop, source) = try await shop()
         try shop.shell(
-            "CREATE UNIQUE INDEX part ON parts_master_features(part_id); INSERT OR REPLACE INTO parts_master_features(id, part_id, feature_text) VALUES (9,'A','again');")
+            "CREATE UNIQUE INDEX part ON parts_master_features(part_id); INSERT OR REPLACE INTO parts_master_features(id, part_id, feature_text) VALUES (9,'A','again');"
+        )
         try await shop.work()
         #expect(try shop.shell("SELECT group_concat(key) FROM millrace_embedding;") == "1,2,9")
         var findings = Sweep.Findings()
@@ -136,7 +148,8 @@ struct TriggerTests {
 
     @Test func `an edit before the backfill has come by is not taken for the old text's row`() async throws {
         let shop = try await Workshop()
-        try shop.shell("INSERT INTO parts_master_features(id, feature_text, clip_text_emb) VALUES (1,'old','[1,0,0,0,0,0,0,0]');")
+        try shop.shell(
+            "INSERT INTO parts_master_features(id, feature_text, clip_text_emb) VALUES (1,'old','[1,0,0,0,0,0,0,0]');")
         let source = try await shop.attachment.add(shop.partsRequest).source
         try shop.shell("UPDATE parts_master_features SET feature_text='new';")
         try await shop.takeIn(source, .missing)
@@ -151,7 +164,9 @@ struct TriggerTests {
         try shop.shell("INSERT INTO parts_master_features(feature_text) \(numbers) SELECT 'part ' || i FROM n;")
         let source = try await shop.attachParts()
         try await shop.work(batch: 1000)
-        #expect(try shop.shell("UPDATE parts_master_features SET feature_text = feature_text || '!'; SELECT changes();") == "10000")
+        #expect(
+            try shop.shell("UPDATE parts_master_features SET feature_text = feature_text || '!'; SELECT changes();")
+                == "10000")
         #expect(try shop.shell("SELECT count(*) FROM millrace_job WHERE state='available';") == "10000")
         try await shop.work(batch: 1000)
         try await shop.expectInStep(source)
