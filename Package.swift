@@ -36,6 +36,7 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -78,6 +79,7 @@ if !onlyCore {
         target(
             "Serve", "Edges", ["Messages", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore],
             resources: [.embedInCode("Page")]),
+        tests("Serve", "Edges", ["Serve", "Messages", nioCore, nioEmbedded, lifecycle, logging]),
         target(
             "Composition", "App",
             [
@@ -85,8 +87,12 @@ if !onlyCore {
                 "InferenceRPC", "Serve", lifecycle, configuration, logging, httpClient,
                 systemPackage, nioCore, nioHTTP1, unixSignals,
             ]),
+        tests("InferenceRPC", "Adapters", ["InferenceRPC", "Embedding"]),
+        tests("Composition", "App", ["Composition", "Core", "Embedding", "Search", "Sources", logging]),
+        tests("millrace", "App", ["millrace"]),
         .executableTarget(
-            name: "millrace", dependencies: ["Composition", "Core", "Embedding", "Messages", "Serve", "Sources", arguments, logging],
+            name: "millrace",
+            dependencies: ["Composition", "Core", "Embedding", "Messages", "Serve", "Sources", arguments, logging],
             path: "Sources/App/millrace", swiftSettings: settings),
     ]
 }
@@ -95,7 +101,9 @@ let package = Package(
     name: "Millrace",
     products: onlyCore ? [] : [.executable(name: "millrace", targets: ["millrace"])],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -106,8 +114,6 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: targets

@@ -1,5 +1,9 @@
-"""Prometheus' own parser over /metrics. Usage: metrics_test.py URL"""
+"""Prometheus' own parser over /metrics. Usage: metrics_test.py [URL]
 
+Without a URL it is /metrics of the server at MILLRACE_URL.
+"""
+
+import os
 import sys
 import urllib.request
 
@@ -11,7 +15,10 @@ def check(condition, words):
         sys.exit(f"metrics_test: {words}")
 
 
-with urllib.request.urlopen(sys.argv[1]) as answer:
+url = sys.argv[1] if len(sys.argv) > 1 else os.environ["MILLRACE_URL"].rstrip("/") + "/metrics"
+# One answered request at least is there to be counted.
+urllib.request.urlopen(url).close()
+with urllib.request.urlopen(url) as answer:
     check(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"), "the content type")
     text = answer.read().decode()
 

@@ -1,8 +1,9 @@
-"""The OpenAI client library against /v1. Usage: openai_test.py BASE_URL [MODEL]
+"""The OpenAI client library against /v1. Usage: openai_test.py [BASE_URL [MODEL]]
 
-Against the real server, give the name of a model that is served; without one the first listed is taken.
+Without a URL it is /v1 of the server at MILLRACE_URL. Against the real server, give the name of a model that is served; without one the first listed is taken.
 """
 
+import os
 import sys
 
 import openai
@@ -13,7 +14,8 @@ def check(condition, words):
         sys.exit(f"openai_test: {words}")
 
 
-client = openai.OpenAI(base_url=sys.argv[1], api_key="not-needed", max_retries=0)
+url = sys.argv[1] if len(sys.argv) > 1 else os.environ["MILLRACE_URL"].rstrip("/") + "/v1"
+client = openai.OpenAI(base_url=url, api_key="not-needed", max_retries=0)
 
 models = client.models.list().data
 check(models, "no model is listed")

@@ -1,7 +1,7 @@
-"""The page in a real browser. Usage: page_test.py BASE_URL [--empty] [--pictures FOLDER]
+"""The page in a real browser. Usage: page_test.py [BASE_URL] [--empty] [--pictures FOLDER]
 
-The server behind BASE_URL must have one source, items to find and at least one failed job; with --empty it must have
-nothing. Failed jobs are retried by this test. The browser is Debian's, at /usr/bin/chromium.
+Without a URL it is the server at MILLRACE_URL. It must have one source, items to find and failed jobs in two groups
+at least, or 2 in one; with --empty it must have nothing. Failed jobs are retried by this test. The browser is Debian's, at /usr/bin/chromium.
 """
 
 import argparse
@@ -17,7 +17,7 @@ VIEWS = ["overview", "search", "sources", "jobs", "workers"]
 TEXT_COLOURS = ["text", "muted", "accent", "waiting", "running", "done", "retrying", "failed", "held"]
 
 arguments = argparse.ArgumentParser()
-arguments.add_argument("base")
+arguments.add_argument("base", nargs="?", default=os.environ.get("MILLRACE_URL"))
 arguments.add_argument("--empty", action="store_true")
 arguments.add_argument("--pictures")
 options = arguments.parse_args()

@@ -64,7 +64,8 @@ package final class InferenceClient: Sendable {
         do {
             let reply = try await Millrace_V1_Inference.Client(wrapping: client).embed(request, options: options)
             guard reply.vectors.count == texts.count * Int(reply.dimension) else {
-                throw InferenceError(.refused, "the worker answered \(reply.vectors.count) numbers for \(texts.count) texts")
+                throw InferenceError(
+                    .refused, "the worker answered \(reply.vectors.count) numbers for \(texts.count) texts")
             }
             return Reply(
                 space: reply.space, dimension: Int(reply.dimension), vectors: reply.vectors,
@@ -74,7 +75,8 @@ package final class InferenceClient: Sendable {
         } catch let error as RPCError {
             switch error.code {
             case .deadlineExceeded: throw InferenceError(.deadline, "the worker did not answer within \(deadline)")
-            case .unavailable, .cancelled: throw InferenceError(.unreachable, "the worker cannot be reached: \(error.message)")
+            case .unavailable, .cancelled:
+                throw InferenceError(.unreachable, "the worker cannot be reached: \(error.message)")
             default: throw InferenceError(.refused, error.message)
             }
         } catch {

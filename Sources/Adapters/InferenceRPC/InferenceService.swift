@@ -15,7 +15,8 @@ struct InferenceService: Millrace_V1_Inference.SimpleServiceProtocol {
     ) async throws -> Millrace_V1_EmbedReply {
         guard (1...Self.maximumTexts).contains(request.texts.count) else {
             throw RPCError(
-                code: .invalidArgument, message: "a call carries 1 to \(Self.maximumTexts) texts, not \(request.texts.count)")
+                code: .invalidArgument,
+                message: "a call carries 1 to \(Self.maximumTexts) texts, not \(request.texts.count)")
         }
         do throws(EmbeddingError) {
             let embedder = try await embedder(request.model)

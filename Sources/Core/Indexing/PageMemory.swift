@@ -24,7 +24,7 @@ struct PageMemory {
             let mapped = mmap(
                 nil, byteCount + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
             Int(bitPattern: mapped) != -1
-        else { fatalError("The machine has no \(byteCount) bytes left for an index block.") }
+        else { preconditionFailure("The machine has no \(byteCount) bytes left for an index block.") }
         guard aligned else {
             base = mapped
             return

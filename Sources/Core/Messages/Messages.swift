@@ -5,7 +5,8 @@ package enum Messages {
     /// Read once from the table that is embedded in the program.
     private static let table: [Language: [String: String]] = {
         do {
-            let rows = try JSONDecoder().decode([String: [String: String]].self, from: Data(PackageResources.messages_json))
+            let rows = try JSONDecoder().decode(
+                [String: [String: String]].self, from: Data(PackageResources.messages_json))
             return Dictionary(
                 uniqueKeysWithValues: Language.allCases.map { language in
                     (language, rows.compactMapValues { $0[language.rawValue] })

@@ -63,19 +63,21 @@ import Testing
         #expect(Messages.placeholders("{a} {b}{a} {") == ["a", "b", "a"])
     }
 
-    @Test(arguments: [
-        ([:], .en), (["LANG": "ko_KR.UTF-8"], .ko), (["LANG": "C"], .en), (["LANG": "de_DE", "LC_ALL": "ko"], .ko),
-        (["LANG": "ko_KR", "LC_ALL": "C.UTF-8"], .en), (["LC_ALL": "", "LANG": "ko"], .ko),
-        (["LC_MESSAGES": "ko", "LANG": "en"], .ko),
-    ] as [([String: String], Language)])
+    @Test(
+        arguments: [
+            ([:], .en), (["LANG": "ko_KR.UTF-8"], .ko), (["LANG": "C"], .en), (["LANG": "de_DE", "LC_ALL": "ko"], .ko),
+            (["LANG": "ko_KR", "LC_ALL": "C.UTF-8"], .en), (["LC_ALL": "", "LANG": "ko"], .ko),
+            (["LC_MESSAGES": "ko", "LANG": "en"], .ko),
+        ] as [([String: String], Language)])
     func `a terminal's language comes from its environment`(environment: [String: String], language: Language) {
         #expect(Language(environment: environment) == language)
     }
 
-    @Test(arguments: [
-        ("", .en), ("ko", .ko), ("ko-KR,en;q=0.5", .ko), ("en;q=0.4, ko;q=0.6", .ko), ("de,fr;q=0.9", .en),
-        ("ko;q=0", .en), ("ko;q=x", .en), ("en-GB, ko", .en), (",;,", .en),
-    ] as [(String, Language)])
+    @Test(
+        arguments: [
+            ("", .en), ("ko", .ko), ("ko-KR,en;q=0.5", .ko), ("en;q=0.4, ko;q=0.6", .ko), ("de,fr;q=0.9", .en),
+            ("ko;q=0", .en), ("ko;q=x", .en), ("en-GB, ko", .en), (",;,", .en),
+        ] as [(String, Language)])
     func `a browser's language comes from its header`(header: String, language: Language) {
         #expect(Language(acceptLanguage: header) == language)
     }

@@ -1,11 +1,13 @@
-@testable import Serve
 import Testing
 
+@testable import Serve
+
 @Suite struct AuthorityTests {
-    @Test(arguments: [
-        ("localhost", "localhost", nil), ("LocalHost:8000", "localhost", 8000), ("[::1]", "::1", nil),
-        ("[::1]:80", "::1", 80), ("10.0.0.7:65535", "10.0.0.7", 65_535),
-    ] as [(String, String, Int?)])
+    @Test(
+        arguments: [
+            ("localhost", "localhost", nil), ("LocalHost:8000", "localhost", 8000), ("[::1]", "::1", nil),
+            ("[::1]:80", "::1", 80), ("10.0.0.7:65535", "10.0.0.7", 65_535),
+        ] as [(String, String, Int?)])
     func `a host and its port are read`(text: String, host: String, port: Int?) {
         let authority = Authority(text)
         #expect(authority?.host == host)

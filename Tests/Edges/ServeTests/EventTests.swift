@@ -1,8 +1,9 @@
 import Foundation
 import Logging
 import NIOCore
-@testable import Serve
 import Testing
+
+@testable import Serve
 
 @Suite struct EventTests {
     /// A feed that looks only when it is told to: its own loop waits for ever.
@@ -102,7 +103,6 @@ import Testing
             let reader = try await open(server)
             _ = try await reader.read(through: "\n\n")
             let sleeper = try Wire(port: server.port)
-            sleeper.readSlowly()
             sleeper.send("GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             _ = try await sleeper.read(through: "event: status")
             #expect(await feed.subscriberCount == 2)

@@ -86,7 +86,8 @@ extension FakeBackend {
                     collection: "parts", reason: "text_too_long", count: 52,
                     example: .init(
                         key: "4000",
-                        error: "the text has 9,412 tokens; the model reads 512 and the source does not allow shortening"),
+                        error: "the text has 9,412 tokens; the model reads 512 and the source does not allow shortening"
+                    ),
                     hint: "Allow shortening with millrace source set parts --truncate, then retry."),
                 FailureGroup(
                     collection: "parts", reason: "invalid_utf8", count: 12,

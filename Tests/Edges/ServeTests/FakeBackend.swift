@@ -101,7 +101,8 @@ final class FakeBackend: Backend {
         return try answer { _ in
             // A vector that tells its text: the number of bytes, then fractions that base64 must carry exactly.
             let values = texts.flatMap { text -> [Float] in [Float(text.utf8.count), 0.1, -1.5e-7, 1 / 3] }
-            return Embeddings(values: values, dimension: 4, tokenCounts: texts.map { $0.split(separator: " ").count + 2 })
+            return Embeddings(
+                values: values, dimension: 4, tokenCounts: texts.map { $0.split(separator: " ").count + 2 })
         }
     }
 
@@ -120,7 +121,8 @@ final class FakeBackend: Backend {
                     "millrace_jobs", "Jobs by state.\nFinished ones are \\gone\\.", .gauge,
                     [
                         .init(Double(state.status.jobs.available), [.init("state", "available")]),
-                        .init(Double(state.status.jobs.dead), [.init("state", "dead"), .init("note", "a \"b\"\\\n한국어")]),
+                        .init(
+                            Double(state.status.jobs.dead), [.init("state", "dead"), .init("note", "a \"b\"\\\n한국어")]),
                     ]),
                 Metric("millrace_embedded_total", "Texts embedded.", .counter, [.init(63_112)]),
             ]

@@ -59,7 +59,8 @@ import Testing
         try await withServer(backend) { (server) async throws in
             let answer = try await server.post("/api/jobs/retry", "{}", ["Content-Type": type])
             #expect(answer.status == 415)
-            let good = try await server.post("/api/jobs/retry", "{}", ["Content-Type": "Application/JSON ; charset=utf-8"])
+            let good = try await server.post(
+                "/api/jobs/retry", "{}", ["Content-Type": "Application/JSON ; charset=utf-8"])
             #expect(good.status == 200)
         }
         #expect(backend.snapshot.retries.count == 1)
@@ -95,7 +96,8 @@ import Testing
             head.send("GET / HTTP/1.1\r\nHost: local")
             let body = try Wire(port: server.port)
             body.send(
-                "POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{")
+                "POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
+            )
             #expect(await silent.readToEnd().isEmpty)
             #expect(await head.readToEnd().isEmpty)
             #expect(await body.readToEnd().isEmpty)

@@ -1,6 +1,7 @@
 import Foundation
-@testable import Serve
 import Testing
+
+@testable import Serve
 
 @Suite struct OpenAITests {
     private let model = FakeBackend.model.name
@@ -27,7 +28,8 @@ import Testing
 
     @Test(arguments: [
         (#""input":[1,2,3]"#, "input"), (#""input":[[1],[2]]"#, "input"), (#""input":"""#, "input"),
-        (#""input":[]"#, "input"), (#""input":["a",""]"#, "input"), (#""input":{}"#, "input"), (#""inputs":"a""#, "input"),
+        (#""input":[]"#, "input"), (#""input":["a",""]"#, "input"), (#""input":{}"#, "input"),
+        (#""inputs":"a""#, "input"),
         (#""input":"a","encoding_format":"hex""#, "encoding_format"), (#""input":"a","dimensions":3"#, "dimensions"),
         (#""input":[\#(Array(repeating: "\"a\"", count: 2049).joined(separator: ","))]"#, "input"),
     ])

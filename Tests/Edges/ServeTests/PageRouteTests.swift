@@ -1,8 +1,9 @@
 import Foundation
 import Messages
 import NIOCore
-@testable import Serve
 import Testing
+
+@testable import Serve
 
 @Suite struct PageRouteTests {
     @Test func `the page and its files are served with their types and tags`() async throws {

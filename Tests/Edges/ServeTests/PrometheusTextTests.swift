@@ -1,5 +1,6 @@
-@testable import Serve
 import Testing
+
+@testable import Serve
 
 @Suite struct PrometheusTextTests {
     @Test func `a family has its help, its type and a line for each sample`() {
@@ -19,7 +20,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (0.0, "0"), (-3.0, "-3"), (1e21, "1e+21"), (0.25, "0.25"), (Double.infinity, "+Inf"), (-Double.infinity, "-Inf"),
+        (0.0, "0"), (-3.0, "-3"), (1e21, "1e+21"), (0.25, "0.25"), (Double.infinity, "+Inf"),
+        (-Double.infinity, "-Inf"),
         (Double.nan, "NaN"),
     ])
     func `numbers are written as the format says`(value: Double, text: String) {

@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 
 /// HTTP/1.1 over a bare socket, so that tests can send what no client library sends: a foreign Host, no Host, half a
@@ -28,8 +27,7 @@ final class Wire: @unchecked Sendable {
     struct Closed: Error {}
 
     private let socket: Int32
-    private let queue = DispatchQueue(label: "wire")
-    /// Touched on `queue` only.
+    /// Touched by one reading call at a time; a test awaits each before the next.
     private var pending = Data()
 
     init(port: Int) throws {
@@ -53,17 +51,13 @@ final class Wire: @unchecked Sendable {
         close(socket)
     }
 
-    /// A small receive buffer, to be a slow reader sooner.
-    func readSlowly() {
-        var size: Int32 = 4096
-        setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-    }
-
     func send(_ text: String) {
         let bytes = Array(text.utf8)
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = bytes[sent...].withUnsafeBytes {
+                Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return }
             sent += count
         }
@@ -71,7 +65,7 @@ final class Wire: @unchecked Sendable {
 
     /// Everything until the peer closes.
     func readToEnd() async -> Data {
-        await onQueue { wire in
+        await onThread { wire in
             while wire.receive() {}
             defer { wire.pending = Data() }
             return wire.pending
@@ -80,12 +74,16 @@ final class Wire: @unchecked Sendable {
 
     /// The bytes up to and with `mark`; what follows is kept.
     func read(through mark: String) async throws -> String {
-        try await onQueue { wire in
+        try await onThread { wire in
+            let mark = Data(mark.utf8)
+            var looked = 0
             while true {
-                if let range = wire.pending.range(of: Data(mark.utf8)) {
+                // Only what is new is searched, with room for a mark that was cut in two.
+                if let range = wire.pending.range(of: mark, in: max(0, looked - mark.count)..<wire.pending.count) {
                     defer { wire.pending = Data(wire.pending[range.upperBound...]) }
                     return String(decoding: wire.pending[..<range.upperBound], as: UTF8.self)
                 }
+                looked = wire.pending.count
                 guard wire.receive() else { throw Closed() }
             }
         }
@@ -99,15 +97,16 @@ final class Wire: @unchecked Sendable {
         return true
     }
 
-    private func onQueue<Value: Sendable>(_ body: @escaping @Sendable (Wire) throws -> Value) async throws -> Value {
+    /// Runs what waits for the peer on a new thread: a shared pool would run out of threads, and the server with it.
+    private func onThread<Value: Sendable>(_ body: @escaping @Sendable (Wire) throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            queue.async { continuation.resume(with: Result { try body(self) }) }
+            Thread.detachNewThread { continuation.resume(with: Result { try body(self) }) }
         }
     }
 
-    private func onQueue<Value: Sendable>(_ body: @escaping @Sendable (Wire) -> Value) async -> Value {
+    private func onThread<Value: Sendable>(_ body: @escaping @Sendable (Wire) -> Value) async -> Value {
         await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: body(self)) }
+            Thread.detachNewThread { continuation.resume(returning: body(self)) }
         }
     }
 }

@@ -46,23 +46,38 @@ package struct ServerRole: Sendable {
         let http = HTTPServer(settings: server, backend: backend, logger: logger) { port in
             await onBound("http://\(settings.host.contains(":") ? "[\(settings.host)]" : settings.host):\(port)")
         }
+        let alert = settings.alertWebhook.map {
+            AlertWebhook(url: $0, secret: settings.alertSecret, database: database, logger: logger)
+        }
         let supervisor = Supervisor(count: settings.workers, scheduler: scheduler, logger: logger)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
                     part("meter") { try await meter.run() },
                     part("index") { try await index.run() },
-                    part("queue") { try await Self.repeatedly(.milliseconds(500), logger) {
-                        try await scheduler.tick(now: .now, wall: .now())
-                        return false
-                    } },
-                    part("upkeep") { try await Self.repeatedly(.seconds(1), logger) {
-                        try await upkeep.tick(now: .now)
-                    } },
-                    part("wal") { try await Self.repeatedly(.seconds(60), logger) {
-                        _ = try await database.truncateWAL()
-                        return false
-                    } },
+                    part("queue") {
+                        try await Self.repeatedly(.milliseconds(500), logger) {
+                            try await scheduler.tick(now: .now, wall: .now())
+                            return false
+                        }
+                    },
+                    part("upkeep") {
+                        try await Self.repeatedly(.seconds(1), logger) {
+                            try await upkeep.tick(now: .now)
+                        }
+                    },
+                    part("wal") {
+                        try await Self.repeatedly(.seconds(60), logger) {
+                            _ = try await database.truncateWAL()
+                            return false
+                        }
+                    },
+                    part("alerts") {
+                        try await Self.repeatedly(.seconds(5), logger) {
+                            try await alert?.tick(now: .now)
+                            return false
+                        }
+                    },
                     .init(service: Part("workers") { try await supervisor.run() }, successTerminationBehavior: .ignore),
                     .init(service: http),
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

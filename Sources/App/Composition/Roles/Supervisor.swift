@@ -32,7 +32,8 @@ struct Supervisor: Sendable {
         var failures = 0
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             guard let child = Child.start(arguments: ["worker"], environment: ["MILLRACE_SUPERVISED": "1"]) else {
-                logger.error("a worker could not be started", metadata: ["error": "\(String(cString: strerror(errno)))"])
+                logger.error(
+                    "a worker could not be started", metadata: ["error": "\(String(cString: strerror(errno)))"])
                 return
             }
             let began = ContinuousClock.now

@@ -129,7 +129,8 @@ package struct WorkerRole: Sendable {
             try FileManager.default.createDirectory(
                 atPath: chosen, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw Failure(.noPermission, "the folder \(chosen) cannot be made: set MILLRACE_HOME to a folder that you may write")
+            throw Failure(
+                .noPermission, "the folder \(chosen) cannot be made: set MILLRACE_HOME to a folder that you may write")
         }
         return "\(chosen)/worker-\(ThisProcess.id).sock"
     }

@@ -18,6 +18,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case nice = "MILLRACE_NICE"
     case logLevel = "MILLRACE_LOG_LEVEL"
     case alertWebhook = "MILLRACE_ALERT_WEBHOOK"
+    case alertSecret = "MILLRACE_ALERT_SECRET"
 
     /// What the setting is for, in a line.
     package var explanation: String {
@@ -40,13 +41,14 @@ package enum Setting: String, CaseIterable, Sendable {
         case .nice: "how far a worker stands back for other programs, 0 to 19"
         case .logLevel: "trace, debug, info, notice, warning or error"
         case .alertWebhook: "URL that is called on repeated failure"
+        case .alertSecret: "key that signs those calls"
         }
     }
 
     /// Whether its value is hidden where settings are printed.
     package var isSecret: Bool {
         switch self {
-        case .alertWebhook: true
+        case .alertWebhook, .alertSecret: true
         default: false
         }
     }

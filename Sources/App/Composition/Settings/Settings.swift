@@ -14,14 +14,21 @@ package struct Settings: Sendable {
 
     private let found: [Setting: Found]
 
-    /// Reads the settings. - Parameter flags: values that the command line gave.
-    package static func load(flags: [Setting: String] = [:]) async throws(Failure) -> Settings {
-        let environment = EnvironmentVariablesProvider()
-        var providers: [(SettingOrigin, ConfigReader)] = [(.environment, ConfigReader(provider: environment))]
+    /// Reads the settings.
+    ///
+    /// - Parameters:
+    ///   - flags: values that the command line gave.
+    ///   - environment: the process's, unless a test gives another.
+    package static func load(
+        flags: [Setting: String] = [:], environment: [String: String] = ProcessInfo.processInfo.environment
+    ) async throws(Failure) -> Settings {
+        let variables = EnvironmentVariablesProvider(environmentVariables: environment)
+        var providers: [(SettingOrigin, ConfigReader)] = [(.environment, ConfigReader(provider: variables))]
         let home = flags[.home] ?? text(.home, providers)?.value ?? defaultHome()
         let file = home + "/millrace.env"
         do {
-            let provider = try await EnvironmentVariablesProvider(environmentFilePath: FilePath(file), allowMissing: true)
+            let provider = try await EnvironmentVariablesProvider(
+                environmentFilePath: FilePath(file), allowMissing: true)
             providers.append((.file(file), ConfigReader(provider: provider)))
         } catch {
             throw Failure(.config, "the settings file \(file) cannot be read (\(error)): write one NAME=value per line")
@@ -81,7 +88,7 @@ package struct Settings: Sendable {
         case .workerName: ""
         case .nice: "5"
         case .logLevel: "info"
-        case .alertWebhook: ""
+        case .alertWebhook, .alertSecret: ""
         }
     }
 
@@ -100,10 +107,17 @@ package struct Settings: Sendable {
     package var threads: Int? { value(.threads).value.isEmpty ? nil : whole(.threads) }
     package var pollSeconds: Double { Double(value(.pollInterval).value) ?? 10 }
     package var logLevel: Logger.Level { Logger.Level(rawValue: value(.logLevel).value.lowercased()) ?? .info }
-    package var alertWebhook: String? { value(.alertWebhook).value.isEmpty ? nil : value(.alertWebhook).value }
-    package var workerName: String? { value(.workerName).value.isEmpty ? nil : value(.workerName).value }
+    package var alertWebhook: String? { text(.alertWebhook) }
+    package var alertSecret: String? { text(.alertSecret) }
+    package var workerName: String? { text(.workerName) }
     package var allowedHosts: [String] {
         value(.allowedHosts).value.split(separator: ",").map { $0.filter { $0 != " " } }
+    }
+
+    /// The value, nil where it is empty.
+    private func text(_ setting: Setting) -> String? {
+        let text = value(setting).value
+        return text.isEmpty ? nil : text
     }
 
     private func whole(_ setting: Setting) -> Int {
@@ -114,6 +128,9 @@ package struct Settings: Sendable {
         let ranges: [(Setting, ClosedRange<Int>)] = [
             (.port, 0...65535), (.workers, 0...64), (.batchSize, 1...10000), (.nice, 0...19),
         ]
+        if let url = alertWebhook, !url.hasPrefix("http://"), !url.hasPrefix("https://") {
+            throw Failure(.config, "MILLRACE_ALERT_WEBHOOK is not an http:// or https:// URL: correct it")
+        }
         for (setting, range) in ranges { try checkWhole(setting, range) }
         if !value(.threads).value.isEmpty { try checkWhole(.threads, 1...1024) }
         guard let seconds = Double(value(.pollInterval).value), (0.01...3600).contains(seconds) else {

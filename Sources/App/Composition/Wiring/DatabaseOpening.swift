@@ -61,7 +61,8 @@ package enum DatabaseOpening {
         let url = settings.databaseURL
         if url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") {
             throw Failure(
-                .config, "DATABASE_URL names a PostgreSQL server, which this version does not speak: use sqlite:///path/to/file")
+                .config,
+                "DATABASE_URL names a PostgreSQL server, which this version does not speak: use sqlite:///path/to/file")
         }
         guard url.hasPrefix("sqlite://"), url.count > "sqlite://".count else {
             throw Failure(.config, "DATABASE_URL is \"\(url)\": give sqlite:///path/to/file")
@@ -75,7 +76,8 @@ package enum DatabaseOpening {
                 atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
             throw Failure(
-                .noPermission, "the data folder \(home) cannot be made: make it, or set MILLRACE_HOME to one that you may write")
+                .noPermission,
+                "the data folder \(home) cannot be made: make it, or set MILLRACE_HOME to one that you may write")
         }
     }
 }

@@ -33,7 +33,9 @@ actor QueryRouter: QueryEmbedder {
         let endpoints = try await endpoints(model)
         guard !endpoints.isEmpty else {
             throw NoWorker(
-                message: "no worker runs model \"\(model)\" at the moment: start one with millrace worker, or wait while it loads")
+                message:
+                    "no worker runs model \"\(model)\" at the moment: start one with millrace worker, or wait while it loads"
+            )
         }
         next += 1
         var last: InferenceError?

@@ -42,7 +42,9 @@ actor RateMeter {
 
     /// Rows per second over the last seconds, and the mean of each minute, oldest first.
     func rate() -> (perSecond: Double, history: [Double]) {
-        guard let first = samples.first, let last = samples.last, last.moment > first.moment else { return (0, minutes) }
+        guard let first = samples.first, let last = samples.last, last.moment > first.moment else {
+            return (0, minutes)
+        }
         let perSecond = Double(last.total - first.total) / first.moment.duration(to: last.moment).seconds
         return ((perSecond * 10).rounded() / 10, minutes)
     }

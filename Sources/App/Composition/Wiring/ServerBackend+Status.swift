@@ -39,7 +39,9 @@ extension ServerBackend {
                 "millrace_worker_rows_total", "Rows settled by a worker, by outcome.", .counter,
                 status.workers.flatMap { worker in
                     [("completed", worker.succeeded), ("failed", worker.failed), ("skipped", worker.skipped)].map {
-                        .init(Double($0.1), [.init("worker", worker.name), .init("id", "\(worker.id)"), .init("outcome", $0.0)])
+                        .init(
+                            Double($0.1),
+                            [.init("worker", worker.name), .init("id", "\(worker.id)"), .init("outcome", $0.0)])
                     }
                 }),
             Metric(

@@ -131,7 +131,15 @@ struct ServerBackend: Backend {
         var reasons: [String] = []
         if !(await index.isReady) { reasons.append("the index is being rebuilt from the database") }
         do {
-            _ = try await database.write { connection in try connection.rows(.both("SELECT 1")) }
+            // A real write: a full or read-only disk shows only then.
+            try await database.write { connection in
+                try connection.run(
+                    .both(
+                        """
+                        INSERT INTO \(Table.meta)(name, value) VALUES ('probed_at', :now)
+                        ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                        """), ["now": .text("\(Timestamp.now().microseconds)")])
+            }
         } catch {
             reasons.append("the database cannot be written: \(error)")
         }
@@ -149,14 +157,16 @@ struct ServerBackend: Backend {
         } catch let error as SearchError {
             throw Self.translate(error)
         } catch let error as SourceError {
-            throw BackendError(.unknownCollection, error.message, hint: "see GET /api/status for the collections", field: "collection")
+            throw BackendError(
+                .unknownCollection, error.message, hint: "see GET /api/status for the collections", field: "collection")
         } catch let error as QueryRouter.NoWorker {
             throw BackendError(
                 .noWorker, error.message, hint: "millrace doctor says what a worker lacks", retryAfterSeconds: 2)
         } catch let error as InferenceError {
             throw BackendError(.unavailable, error.message, hint: "look at the worker's log", retryAfterSeconds: 2)
         } catch let error as DatabaseError where error.code == .full {
-            throw BackendError(.diskFull, error.message, hint: "free some space; nothing was kept", retryAfterSeconds: 10)
+            throw BackendError(
+                .diskFull, error.message, hint: "free some space; nothing was kept", retryAfterSeconds: 10)
         } catch let error as DatabaseError where error.isRetryable {
             throw BackendError(.unavailable, error.message, hint: "try again in a moment", retryAfterSeconds: 1)
         } catch {
@@ -172,7 +182,8 @@ struct ServerBackend: Backend {
         case .unknownCollection:
             BackendError(.unknownCollection, error.message, hint: "choose one of those", field: "collection")
         case .unknownItem:
-            BackendError(.unknownItem, error.message, hint: "only rows that are embedded can be compared", field: "item")
+            BackendError(
+                .unknownItem, error.message, hint: "only rows that are embedded can be compared", field: "item")
         case .badQuery:
             BackendError(.invalidRequest, error.message, hint: "correct the query", field: "q")
         case .notReady:

@@ -53,16 +53,22 @@ package struct ServerClient: Sendable {
         do {
             response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
         } catch {
-            throw Failure(.unavailable, "no server answers at \(base): start one with millrace serve, or name its port with --port")
+            throw Failure(
+                .unavailable,
+                "no server answers at \(base): start one with millrace serve, or name its port with --port")
         }
         let data = Data(buffer: try await response.body.collect(upTo: 64 << 20))
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         guard response.status == .ok else {
             guard let problem = try? decoder.decode(ErrorAnswer.self, from: data).error else {
-                throw Failure(.unavailable, "\(base) answered \(response.status.code), which is not Millrace's: is another program on that port?")
+                throw Failure(
+                    .unavailable,
+                    "\(base) answered \(response.status.code), which is not Millrace's: is another program on that port?"
+                )
             }
-            let exit: Failure.Exit = response.status.code == 503 ? .temporary : response.status.code < 500 ? .usage : .software
+            let exit: Failure.Exit =
+                response.status.code == 503 ? .temporary : response.status.code < 500 ? .usage : .software
             throw Failure(exit, "\(problem.message) (\(problem.hint))")
         }
         return try decoder.decode(SearchAnswer.self, from: data)

@@ -55,7 +55,7 @@ package struct StatusReader: Sendable {
     private static func progress(of source: Source, on connection: any Connection) throws -> SourceProgress? {
         do {
             return try SourceProgress.read(source, on: connection)
-        } catch where error.code == .noSuchObject {
+        } catch  where error.code == .noSuchObject {
             return nil
         }
     }

@@ -26,7 +26,8 @@ struct Bench: Command {
     func perform() async throws {
         let settings = try await settings()
         let terminal = Terminal.shared
-        let embedder = try await ModelHost(settings: settings, logger: quietLogger(settings)).embedder(for: settings.model)
+        let embedder = try await ModelHost(settings: settings, logger: quietLogger(settings)).embedder(
+            for: settings.model)
         let sample = BenchTexts.texts(max(1, texts))
         _ = try await embedder.embed(Array(sample.prefix(64)), urgency: .bulk)
         var line = ProgressLine(terminal.text(.cliEmbedding))
@@ -34,12 +35,14 @@ struct Bench: Command {
         let began = clock.now
         var tokens = 0
         for start in stride(from: 0, to: sample.count, by: 512) {
-            let embeddings = try await embedder.embed(Array(sample[start..<min(start + 512, sample.count)]), urgency: .bulk)
+            let embeddings = try await embedder.embed(
+                Array(sample[start..<min(start + 512, sample.count)]), urgency: .bulk)
             tokens += embeddings.tokenCounts.reduce(0) { $0 + Int($1) }
             line.show(min(start + 512, sample.count), of: sample.count)
         }
         line.end()
-        let seconds = Double((clock.now - began).components.attoseconds) / 1e18 + Double((clock.now - began).components.seconds)
+        let seconds =
+            Double((clock.now - began).components.attoseconds) / 1e18 + Double((clock.now - began).components.seconds)
         let query = try await clock.measure {
             for text in sample.prefix(20) { _ = try await embedder.embed([text], urgency: .interactive) }
         }

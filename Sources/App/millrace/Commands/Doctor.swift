@@ -91,7 +91,8 @@ struct Doctor: Command {
                 Report.Check(
                     name: "database", isWell: faults.isEmpty,
                     detail: faults.isEmpty
-                        ? "\(path), whole" : "\(path) is damaged (\(faults.prefix(3).joined(separator: "; "))): restore a backup")
+                        ? "\(path), whole"
+                        : "\(path) is damaged (\(faults.prefix(3).joined(separator: "; "))): restore a backup")
             ]
             let (sources, workers) = try await withDatabase(settings) { database in
                 let sources = try await database.read { connection in

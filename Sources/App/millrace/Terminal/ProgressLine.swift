@@ -19,7 +19,8 @@ struct ProgressLine {
     mutating func show(_ done: Int, of total: Int) {
         let now = ContinuousClock.now
         first = first ?? done
-        guard terminal.drawsProgress, lastDrawn.map({ $0.duration(to: now) > .milliseconds(100) }) ?? true || done >= total
+        guard terminal.drawsProgress,
+            lastDrawn.map({ $0.duration(to: now) > .milliseconds(100) }) ?? true || done >= total
         else { return }
         lastDrawn = now
         hasDrawn = true

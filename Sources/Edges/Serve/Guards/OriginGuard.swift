@@ -41,7 +41,8 @@ struct OriginGuard: RouterMiddleware {
         let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
         guard type?.filter({ $0 != " " && $0 != "\t" }) == "application/json" else {
             throw Refusal(
-                .unsupportedMediaType, "The body must be JSON.", hint: "Send the header Content-Type: application/json.")
+                .unsupportedMediaType, "The body must be JSON.", hint: "Send the header Content-Type: application/json."
+            )
         }
     }
 

@@ -69,9 +69,19 @@ function enter() {
   draw();
 }
 
+// Browsers keep the clipboard from pages that came over plain HTTP from another machine; the old way works there.
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = el("textarea", { class: "hidden" }, text);
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
 const common = {
   async copy({ text }) {
-    await navigator.clipboard.writeText(text);
+    await copy(text);
     toast(t("copy.done"));
   },
   async retry({ collection, reason, key }) {

@@ -71,12 +71,12 @@ export function progress(percentage, label) {
   return el("progress", { max: 100, value, class: value >= 100 && "complete", "aria-label": label });
 }
 
-// `columns`: {label, number?, wide?, cell: row => content}. On a phone each row is a card.
+// `columns`: {label, number?, wide?, cell: row => content}. On a phone each row is a card, unless there are few columns.
 export function table(caption, columns, rows) {
   return el(
     "div", { class: "card scroll" },
     el(
-      "table", { class: "cards" },
+      "table", { class: columns.length > 3 && "cards" },
       el("caption", { class: "hidden" }, caption),
       el("thead", {}, el("tr", {}, columns.map((column) => el("th", { scope: "col", class: column.number && "number" }, column.label)))),
       el("tbody", {}, rows.map((row) => el("tr", {}, columns.map((column) => el(

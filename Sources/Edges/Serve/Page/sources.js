@@ -1,7 +1,7 @@
 // The tables being watched.
 
 import { badge, el, empty, progress, table } from "/parts.js";
-import { duration, number, t } from "/words.js";
+import { duration, number, share, t } from "/words.js";
 
 export const addCommand = "millrace source add TABLE --key id --text title --into embedding";
 
@@ -13,7 +13,7 @@ export function render({ status }) {
   if (status.sources.length === 0) {
     return [empty(t("sources.empty_title"), t("sources.empty_text"), addCommand)];
   }
-  return [el("div", { class: "stack" }, status.sources.map((source) => el("div", { class: "stack" }, sourceCard(source), details(source))))];
+  return status.sources.map((source) => el("section", {}, sourceCard(source), details(source)));
 }
 
 export function sourceCard(source) {
@@ -37,7 +37,8 @@ export function sourceCard(source) {
 
 function details(source) {
   const states = Object.keys(countKinds);
-  return [
+  return el(
+    "div", { class: "halves" },
     el("dl", { class: "card facts" },
       el("dt", {}, t("column.table")), el("dd", { class: "code" }, source.table),
       el("dt", {}, t("column.key")), el("dd", { class: "code" }, source.key.join(", ")),
@@ -47,7 +48,7 @@ function details(source) {
     table(t("sources.rows_by_status", { name: source.collection }), [
       { label: t("column.status"), cell: (state) => badge(countKinds[state], t(`row.${state}`)) },
       { label: t("column.rows"), number: true, cell: (state) => number(source.counts[state]) },
-      { label: t("column.share"), number: true, cell: (state) => `${number(source.total ? (source.counts[state] / source.total) * 100 : 0, 2)} %` },
+      { label: t("column.share"), number: true, cell: (state) => share(source.counts[state], source.total) },
     ], states),
-  ];
+  );
 }

@@ -22,7 +22,13 @@ export function hasText(key) {
 }
 
 export function number(value, digits = 0) {
-  return value.toLocaleString(language, { maximumFractionDigits: digits, minimumFractionDigits: 0 });
+  return value.toLocaleString(language, { maximumFractionDigits: digits });
+}
+
+// Two decimals, as the views of the database have them: 0.10 %.
+export function share(part, whole) {
+  const value = whole > 0 ? (part / whole) * 100 : 0;
+  return `${value.toLocaleString(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 })} %`;
 }
 
 // Three significant digits below 100, whole numbers above: 0.42, 7.3, 58.1, 1,180.

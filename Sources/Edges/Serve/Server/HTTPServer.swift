@@ -1,3 +1,9 @@
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+import ServiceLifecycle
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,11 +11,6 @@ import Musl
 #else
 import Darwin
 #endif
-import Hummingbird
-import HummingbirdCore
-package import Logging
-import NIOCore
-import ServiceLifecycle
 
 /// The HTTP server: API, events, metrics and the page.
 ///
