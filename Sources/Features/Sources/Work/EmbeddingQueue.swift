@@ -3,7 +3,7 @@ package import Embedding
 
 /// Claims rows, reads them, and settles them: the queue as the embedding worker sees it.
 package struct EmbeddingQueue: Sendable {
-    private let database: any Database
+    let database: any Database
     private let jobs: JobStore
     private let workers = WorkerStore()
 
