@@ -121,8 +121,12 @@ package struct EmbeddingQueue: Sendable {
 
     // MARK: Settle
 
-    /// Settles a batch in one transaction; see ``EmbeddingSettlement``. Where the user's own constraints or triggers
-    /// refuse a row, the batch is settled row by row, and the refused one fails alone.
+    /// Rows settled by one body. Beside two workers in backfill a body of 256 rows held the file's lock for 20 ms in the
+    /// middle and 85 ms in one of ten cases; between bodies the writer can end its group and leave the file free.
+    private static let rowsPerBody = 32
+
+    /// Settles a batch, each row in one transaction; see ``EmbeddingSettlement``. Where the user's own constraints or
+    /// triggers refuse a row, those that share its transaction are settled one by one, and the refused one fails alone.
     ///
     /// - Parameters:
     ///   - inModel: the claims that stay inside the model after this batch.
@@ -132,6 +136,26 @@ package struct EmbeddingQueue: Sendable {
         jitters: [Double]
     ) async throws -> SettledCounts {
         let settlement = EmbeddingSettlement(source: source, space: space, jobs: jobs)
+        return try await withThrowingTaskGroup(of: SettledCounts.self) { group in
+            // All wait in line together, so that the writer puts as many into a commit as its time allows.
+            for start in stride(from: 0, to: results.count, by: Self.rowsPerBody) {
+                let rows = start..<min(start + Self.rowsPerBody, results.count)
+                group.addTask {
+                    try await settle(
+                        Array(results[rows]), settlement, worker: worker, inModel: inModel,
+                        jitters: Array(jitters[rows]))
+                }
+            }
+            var counts = SettledCounts()
+            for try await settled in group { counts += settled }
+            return counts
+        }
+    }
+
+    private func settle(
+        _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, worker: WorkerID, inModel: Set<Int64>,
+        jitters: [Double]
+    ) async throws -> SettledCounts {
         do {
             return try await commit(worker: worker, inModel: inModel) { connection in
                 try settlement.apply(results, now: .now(), jitters: jitters, on: connection)
