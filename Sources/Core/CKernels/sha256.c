@@ -48,7 +48,7 @@ static void compress_plain(uint32_t state[8], const uint8_t *block, size_t block
 #include <immintrin.h>
 
 // CPUID leaf 7, EBX bit 29 (Intel SDM, volume 2A): the SHA extensions. SSE4.1 came long before them.
-// Asked once: on a virtual machine each CPUID leaves to the host, which cost as much as hashing a short text.
+// Asked once: on a virtual machine each CPUID leaves to the host.
 static int has_sha_extensions(void) {
     static _Atomic int known;  // 0 not asked yet, 1 no, 2 yes
     int answer = known;

@@ -7,6 +7,10 @@ package struct EmbeddingQueue: Sendable {
     private let jobs: JobStore
     private let workers = WorkerStore()
 
+    /// Rows of the user's that one body writes: between bodies the writer can end its group and leave the file free, so
+    /// that a user's program never waits for a whole batch.
+    private static let rowsPerBody = 32
+
     package init(database: any Database, jobs: JobStore = JobStore()) {
         self.database = database
         self.jobs = jobs
@@ -14,20 +18,39 @@ package struct EmbeddingQueue: Sendable {
 
     // MARK: Claim
 
-    /// Claims a batch and marks its rows `processing`. The inputs are read afterwards, by ``read(_:spaces:)``.
+    /// Claims a batch, then marks its rows `processing`. The inputs are read afterwards, by ``read(_:of:space:)``, and
+    /// compared when they are settled, so an edit at any moment in between is seen.
     ///
     /// Suspects come first every `turn` that is a multiple of eight, and whenever nothing else waits.
     package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> [Job] {
         let jobs = jobs
         let order: [Suspicion] = turn.isMultiple(of: 8) ? [.strong, .some, .none] : [.none, .some, .strong]
-        return try await database.write { connection in
+        let claimed = try await database.write { connection -> [Job] in
             for suspicion in order {
                 let claimed = try jobs.claim(suspicion, limit: limit, worker: worker, on: connection)
-                guard !claimed.isEmpty else { continue }
-                try Self.show("processing", claimed, on: connection)
-                return claimed
+                if !claimed.isEmpty { return claimed }
             }
             return []
+        }
+        do {
+            try await markProcessing(claimed)
+        } catch let error as DatabaseError where error.isRetryable {
+            // Best effort: the rows stay as they are, and so does the claim.
+        }
+        return claimed
+    }
+
+    private func markProcessing(_ claimed: [Job]) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for start in stride(from: 0, to: claimed.count, by: Self.rowsPerBody) {
+                let rows = claimed[start..<min(start + Self.rowsPerBody, claimed.count)]
+                group.addTask {
+                    try await database.write { connection in
+                        try Self.show("processing", Array(rows), on: connection)
+                    }
+                }
+            }
+            try await group.waitForAll()
         }
     }
 
@@ -121,10 +144,6 @@ package struct EmbeddingQueue: Sendable {
 
     // MARK: Settle
 
-    /// Rows settled by one body. Beside two workers in backfill a body of 256 rows held the file's lock for 20 ms in the
-    /// middle and 85 ms in one of ten cases; between bodies the writer can end its group and leave the file free.
-    private static let rowsPerBody = 32
-
     /// Settles a batch, each row in one transaction; see ``EmbeddingSettlement``. Where the user's own constraints or
     /// triggers refuse a row, those that share its transaction are settled one by one, and the refused one fails alone.
     ///
@@ -142,40 +161,39 @@ package struct EmbeddingQueue: Sendable {
                 let rows = start..<min(start + Self.rowsPerBody, results.count)
                 group.addTask {
                     try await settle(
-                        Array(results[rows]), settlement, worker: worker, inModel: inModel,
-                        jitters: Array(jitters[rows]))
+                        Array(results[rows]), settlement, worker: worker, jitters: Array(jitters[rows]))
                 }
             }
             var counts = SettledCounts()
             for try await settled in group { counts += settled }
+            // A fence that stays written down when its jobs are settled accuses nobody; an idle worker shows none.
+            if inModel.isEmpty { try await enterModel([], of: worker) }
             return counts
         }
     }
 
     private func settle(
-        _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, worker: WorkerID, inModel: Set<Int64>,
-        jitters: [Double]
+        _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, worker: WorkerID, jitters: [Double]
     ) async throws -> SettledCounts {
         do {
-            return try await commit(worker: worker, inModel: inModel) { connection in
+            return try await commit(worker: worker) { connection in
                 try settlement.apply(results, now: .now(), jitters: jitters, on: connection)
             }
         } catch let error as DatabaseError where error.code == .constraint {
             var counts = SettledCounts()
             for (result, jitter) in zip(results, jitters) {
-                counts += try await settleAlone(result, settlement, jitter, worker: worker, inModel: inModel)
+                counts += try await settleAlone(result, settlement, jitter, worker: worker)
             }
             return counts
         }
     }
 
     private func settleAlone(
-        _ result: EmbeddingResult, _ settlement: EmbeddingSettlement, _ jitter: Double, worker: WorkerID,
-        inModel: Set<Int64>
+        _ result: EmbeddingResult, _ settlement: EmbeddingSettlement, _ jitter: Double, worker: WorkerID
     ) async throws -> SettledCounts {
         let refusal: JobFailure
         do {
-            return try await commit(worker: worker, inModel: inModel) { connection in
+            return try await commit(worker: worker) { connection in
                 try settlement.apply([result], now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.code == .constraint {
@@ -183,19 +201,18 @@ package struct EmbeddingQueue: Sendable {
         }
         do {
             let failed = EmbeddingResult(job: result.job, values: result.values, outcome: .failed(refusal, hash: nil))
-            return try await commit(worker: worker, inModel: inModel) { connection in
+            return try await commit(worker: worker) { connection in
                 try settlement.apply([failed], now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.code == .constraint {
-            return try await commit(worker: worker, inModel: inModel) { connection in
+            return try await commit(worker: worker) { connection in
                 try settlement.bury(result.job, refusal, now: .now(), on: connection)
             }
         }
     }
 
     private func commit(
-        worker: WorkerID, inModel: Set<Int64>,
-        _ body: @escaping @Sendable (any Connection) throws -> SettledCounts
+        worker: WorkerID, _ body: @escaping @Sendable (any Connection) throws -> SettledCounts
     ) async throws -> SettledCounts {
         let workers = workers
         return try await database.write { connection in
@@ -203,7 +220,6 @@ package struct EmbeddingQueue: Sendable {
             try workers.count(
                 succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
                 truncated: counts.truncated, of: worker, on: connection)
-            try workers.enterModel(inModel, of: worker, on: connection)
             return counts
         }
     }
