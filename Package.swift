@@ -68,6 +68,8 @@ var targets: [Target] = [
     tests("Messages", "Core", ["Messages"]),
     tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
+    tests("Sources", "Features", ["Sources", "DatabaseSQLite", "Core", "Embedding", logging]),
+    tests("Search", "Features", ["Search", "DatabaseSQLite", "Core", "Embedding", "Indexing", logging]),
 ]
 
 if !onlyCore {
@@ -85,6 +87,9 @@ if !onlyCore {
                 "InferenceRPC", "Serve", lifecycle, configuration, logging, httpClient,
                 systemPackage, nioCore, nioHTTP1, unixSignals,
             ]),
+        tests("InferenceRPC", "Adapters", ["InferenceRPC", "Embedding"]),
+        tests("Composition", "App", ["Composition", "Core", "Embedding", "Search", "Sources", logging]),
+        tests("millrace", "App", ["millrace"]),
         .executableTarget(
             name: "millrace",
             dependencies: ["Composition", "Core", "Embedding", "Messages", "Serve", "Sources", arguments, logging],

@@ -47,6 +47,16 @@ package struct Reader: Sendable {
         return answers
     }
 
+    /// The items that are live in this version, in no order. O(rows held).
+    package var items: [Int64] {
+        var items: [Int64] = []
+        items.reserveCapacity(count)
+        for case let block? in view.layout.blocks {
+            for row in 0..<block.used where block.isVisible(row, at: view.version) { items.append(block.items[row]) }
+        }
+        return items
+    }
+
     /// Whether the item is live in this version. Expected O(1); O(count) if its row has changed since this version.
     package func contains(_ item: Int64) -> Bool {
         place(of: item) != nil

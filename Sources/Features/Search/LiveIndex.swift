@@ -4,8 +4,9 @@ package import Logging
 
 /// The server's vector index, in step with the database by following the feed.
 ///
-/// One ``VectorIndex`` per source and space. At the start it is rebuilt from the embeddings in short pages, then follows:
-/// an entry names an item, and the item's present embedding is read in the same transaction as the entry.
+/// One ``VectorIndex`` per source and space: while a source is embedded anew by another model it has two, and the fuller
+/// one answers. At the start it is rebuilt from the embeddings in short pages, then follows: an entry names an item, and
+/// the item's present embedding is read in the same transaction as the entry.
 package actor LiveIndex {
     package struct Settings: Sendable {
         /// Embeddings read per transaction of a rebuild.
@@ -31,7 +32,7 @@ package actor LiveIndex {
     private let follower: String
     private let settings: Settings
     private let logger: Logger
-    private var holdings: [SourceID: Holding] = [:]
+    private var holdings: [SourceID: [String: Holding]] = [:]
     private(set) var position: Int64 = 0
     /// Whether the first rebuild is complete.
     package private(set) var isReady = false
@@ -46,12 +47,16 @@ package actor LiveIndex {
         self.logger = logger
     }
 
-    package func holding(of source: SourceID) -> Holding? {
-        holdings[source]
+    /// What answers for a source: its index in that space, or its fullest one. nil where nothing is embedded.
+    package func holding(of source: SourceID, space: String? = nil) -> Holding? {
+        guard let spaces = holdings[source] else { return nil }
+        if let space, let holding = spaces[space] { return holding }
+        return spaces.values.max { ($0.index.count, $0.space) < ($1.index.count, $1.space) }
     }
 
+    /// What answers for each source.
     package func all() -> [Holding] {
-        holdings.values.sorted { $0.source < $1.source }
+        holdings.keys.sorted().compactMap { holding(of: $0) }
     }
 
     package func feedPosition() -> Int64 {
@@ -60,11 +65,14 @@ package actor LiveIndex {
 
     /// Rebuilds, then follows until cancelled.
     package func run() async throws {
-        try await rebuild()
-        var mark = try await database.changeMark()
+        var mark: Int64 = -1
         var nextBeat = ContinuousClock.now + settings.heartbeat
         while !Task.isCancelled {
             do {
+                if !isReady {
+                    mark = try await database.changeMark()
+                    try await rebuild()
+                }
                 while try await follow() {}
                 if ContinuousClock.now >= nextBeat {
                     try await writePosition()
@@ -82,8 +90,9 @@ package actor LiveIndex {
         }
     }
 
-    /// Reads everything anew, page by page; searches go on over what is there.
-    private func rebuild() async throws {
+    /// Reads everything anew, page by page, into what is there: searches go on over it, vectors that did not change are
+    /// not written again, and what the database no longer has is gone at the end.
+    func rebuild() async throws {
         let began = ContinuousClock.now
         let follower = follower
         // Written down first, so that what is pruned from here on is only what this rebuild will have seen.
@@ -92,8 +101,7 @@ package actor LiveIndex {
             try feed.follow(follower, at: head, now: .now(), on: connection)
             return head
         }
-        let known = holdings.mapValues { holding in Set<Int64>() }
-        holdings = known.isEmpty ? holdings : [:]
+        var unseen = holdings.mapValues { $0.mapValues { Set($0.index.reader().items) } }
         var item: Int64 = 0
         var count = 0
         while true {
@@ -101,10 +109,21 @@ package actor LiveIndex {
             let page = try await database.read { [embeddings] connection in
                 try embeddings.page(after: after, limit: limit, on: connection)
             }
-            try put(page, revision: start)
+            for entry in page { unseen[entry.source]?[entry.space]?.remove(entry.item) }
+            let news = page.filter { entry in
+                holdings[entry.source]?[entry.space]?.index.vector(of: entry.item) != entry.vector
+            }
+            try put(news, revision: start)
             count += page.count
             guard page.count == limit, let last = page.last else { break }
             item = last.item
+        }
+        for (source, spaces) in unseen {
+            for (space, items) in spaces {
+                try holdings[source]?[space]?.index.apply(
+                    items.map { .remove($0, revision: start) }, through: start)
+            }
+            dropEmpty(source)
         }
         position = start
         isReady = true
@@ -117,7 +136,7 @@ package actor LiveIndex {
     }
 
     /// Applies the next entries. - Returns: whether there may be more.
-    private func follow() async throws -> Bool {
+    func follow() async throws -> Bool {
         let (position, limit) = (position, settings.step)
         let (reading, present) = try await database.read { [feed, embeddings] connection in
             let reading = try feed.read(after: position, limit: limit, on: connection)
@@ -134,14 +153,17 @@ package actor LiveIndex {
         case .entries(let entries):
             guard let last = entries.last else { return false }
             let there = Set(present.map(\.item))
+            try put(present, revision: last.position)
             var removals: [SourceID: [Change]] = [:]
             for entry in entries where !there.contains(entry.item) {
                 removals[entry.source, default: []].append(.remove(entry.item, revision: last.position))
             }
             for (source, changes) in removals {
-                try holdings[source]?.index.apply(changes, through: last.position)
+                for holding in holdings[source, default: [:]].values {
+                    try holding.index.apply(changes, through: last.position)
+                }
+                dropEmpty(source)
             }
-            try put(present, revision: last.position)
             self.position = last.position
             return entries.count == limit
         }
@@ -154,16 +176,32 @@ package actor LiveIndex {
                 let holding = holding(source, space, dimension)
                 try holding.index.apply(
                     entries.lazy.map { .upsert($0.item, revision: revision, $0.vector) }, through: revision)
+                try leaveOtherSpaces(entries.map(\.item), source, space, revision: revision)
             }
         }
     }
 
-    /// The index of a source in a space. A vector of a new space begins a new index: only one space compares.
+    /// An item lies in one space: embedded anew by another model, it leaves the old index.
+    private func leaveOtherSpaces(_ items: [Int64], _ source: SourceID, _ space: String, revision: Int64) throws {
+        guard let spaces = holdings[source], spaces.count > 1 else { return }
+        for holding in spaces.values where holding.space != space {
+            let leaving = items.filter(holding.index.contains)
+            try holding.index.apply(leaving.map { .remove($0, revision: revision) }, through: revision)
+        }
+        dropEmpty(source)
+    }
+
     private func holding(_ source: SourceID, _ space: String, _ dimension: Int) -> Holding {
-        if let holding = holdings[source], holding.space == space { return holding }
+        if let holding = holdings[source]?[space] { return holding }
         let holding = Holding(source: source, space: space, index: VectorIndex(dimension: dimension))
-        holdings[source] = holding
+        holdings[source, default: [:]][space] = holding
         return holding
+    }
+
+    /// Lets indexes go that hold nothing any more: of a removed source, of a model that was replaced.
+    private func dropEmpty(_ source: SourceID) {
+        let kept = holdings[source, default: [:]].filter { $0.value.index.count > 0 }
+        holdings[source] = kept.isEmpty ? nil : kept
     }
 
     private func writePosition() async throws {
@@ -174,7 +212,7 @@ package actor LiveIndex {
     }
 
     private func compactSome() {
-        for holding in holdings.values {
+        for holding in holdings.values.flatMap(\.values) {
             _ = holding.index.compact()
             holding.index.forgetRemovals(through: position)
         }

@@ -63,10 +63,10 @@ package struct SearchService: Sendable {
         }
         let collections = try await chosen(query.collection)
         let (vector, space, excluded) = try await resolve(query, collections)
-        var hits: [Hit] = []
+        var readers: [Reader] = []
         var searched: [String] = []
         for collection in collections {
-            guard let holding = await index.holding(of: collection.source) else {
+            guard let holding = await index.holding(of: collection.source, space: space) else {
                 searched.append(collection.name)
                 continue
             }
@@ -80,19 +80,37 @@ package struct SearchService: Sendable {
                 continue
             }
             guard vector.count == holding.index.dimension else {
+                // One of several that the vector cannot be meant for; the last of them says so.
+                if query.collection == nil, collection != collections.last || !readers.isEmpty { continue }
                 throw SearchError(
                     .badQuery,
-                    "the query's vector has \(vector.count) numbers, collection \"\(collection.name)\" has \(holding.index.dimension)")
+                    "the query's vector has \(vector.count) numbers, collection \"\(collection.name)\" has \(holding.index.dimension)"
+                )
             }
-            hits += try holding.index.search(vector, k: min(query.k + Self.margin, Reader.largestK))
+            readers.append(holding.index.reader())
             searched.append(collection.name)
         }
-        hits.sort { ($1.score, $0.item) < ($0.score, $1.item) }
-        let found = try await items.read(hits.prefix(query.k + Self.margin).map(\.item))
-        let results = hits.lazy.filter { $0.item != excluded }.compactMap { hit in
-            found[hit.item].map { SearchAnswer.Result(item: $0, score: hit.score) }
+        let results = try await results(of: vector, in: readers, k: query.k, without: excluded)
+        return SearchAnswer(results: results, method: "exact", collections: searched)
+    }
+
+    /// The best `k` whose row is still there: looks wider as long as too many hits turn out to have none.
+    private func results(
+        of vector: [Float], in readers: [Reader], k: Int, without excluded: Int64?
+    ) async throws -> [SearchAnswer.Result] {
+        var width = min(k + Self.margin, Reader.largestK)
+        while true {
+            var hits = try readers.flatMap { try $0.search(vector, k: width) }
+            hits.sort { ($1.score, $0.item) < ($0.score, $1.item) }
+            let mayBeMore = hits.count >= width && width < Reader.largestK
+            hits = Array(hits.prefix(width))
+            let found = try await items.read(hits.map(\.item))
+            let results = hits.filter { $0.item != excluded }.compactMap { hit in
+                found[hit.item].map { SearchAnswer.Result(item: $0, score: hit.score) }
+            }
+            if results.count >= k || !mayBeMore { return Array(results.prefix(k)) }
+            width = min(width * 4, Reader.largestK)
         }
-        return SearchAnswer(results: Array(results.prefix(query.k)), method: "exact", collections: searched)
     }
 
     private func chosen(_ name: String?) async throws -> [SearchableCollection] {
@@ -122,7 +140,8 @@ package struct SearchService: Sendable {
         case .vector(let vector):
             let norm = vector.reduce(into: 0.0) { $0 += Double($1) * Double($1) }.squareRoot()
             guard norm > 0, norm.isFinite else {
-                throw SearchError(.badQuery, "the query's vector is empty, zero or not finite: give the numbers of an embedding")
+                throw SearchError(
+                    .badQuery, "the query's vector is empty, zero or not finite: give the numbers of an embedding")
             }
             return (vector.map { Float(Double($0) / norm) }, nil, nil)
         case .item(let key):
@@ -133,7 +152,8 @@ package struct SearchService: Sendable {
                 else { continue }
                 return (vector, holding.space, item)
             }
-            throw SearchError(.unknownItem, "no embedded row has the key \"\(key)\": see millrace status for what is embedded")
+            throw SearchError(
+                .unknownItem, "no embedded row has the key \"\(key)\": see millrace status for what is embedded")
         }
     }
 }

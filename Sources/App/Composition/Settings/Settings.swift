@@ -14,10 +14,16 @@ package struct Settings: Sendable {
 
     private let found: [Setting: Found]
 
-    /// Reads the settings. - Parameter flags: values that the command line gave.
-    package static func load(flags: [Setting: String] = [:]) async throws(Failure) -> Settings {
-        let environment = EnvironmentVariablesProvider()
-        var providers: [(SettingOrigin, ConfigReader)] = [(.environment, ConfigReader(provider: environment))]
+    /// Reads the settings.
+    ///
+    /// - Parameters:
+    ///   - flags: values that the command line gave.
+    ///   - environment: the process's, unless a test gives another.
+    package static func load(
+        flags: [Setting: String] = [:], environment: [String: String] = ProcessInfo.processInfo.environment
+    ) async throws(Failure) -> Settings {
+        let variables = EnvironmentVariablesProvider(environmentVariables: environment)
+        var providers: [(SettingOrigin, ConfigReader)] = [(.environment, ConfigReader(provider: variables))]
         let home = flags[.home] ?? text(.home, providers)?.value ?? defaultHome()
         let file = home + "/millrace.env"
         do {

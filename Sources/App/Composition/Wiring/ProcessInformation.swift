@@ -24,8 +24,14 @@ package enum ThisProcess {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
     }
 
-    /// Lets other programs go first. - Parameter nice: 0 to 19.
+    /// Lets other programs go first: every thread there is, for Linux keeps the value per thread, and those that come
+    /// after inherit it.
+    ///
+    /// - Parameter nice: 0 to 19.
     package static func standBack(by nice: Int) {
-        _ = setpriority(__priority_which_t(0), 0, Int32(nice))
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+        for thread in threads.compactMap(UInt32.init) {
+            _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), thread, Int32(nice))
+        }
     }
 }

@@ -66,11 +66,13 @@ struct StatusReport {
         guard !alive.isEmpty else { return terminal.result(terminal.text(.cliStatusNoWorkers)) }
         var table = TextTable([
             (terminal.text(.columnWorker), .left), (terminal.text(.columnState), .left),
-            (terminal.text(.rowCompleted), .right), (terminal.text(.rowFailed), .right), ("", .left),
+            (terminal.text(.rowCompleted), .right), (terminal.text(.rowFailed), .right), (terminal.text(.workersTruncated), .right),
+            ("", .left),
         ])
         for worker in alive {
             table.add([
-                worker.name, worker.state.rawValue, worker.succeeded.grouped, worker.failed.grouped, worker.device,
+                worker.name, worker.state.rawValue, worker.succeeded.grouped, worker.failed.grouped,
+                worker.truncated.grouped, worker.device,
             ])
         }
         table.lines(width: terminal.width).forEach(terminal.result)

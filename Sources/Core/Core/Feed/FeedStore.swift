@@ -83,7 +83,8 @@ package struct FeedStore: Sendable {
             ].integer
         let head = try head(on: connection)
         let floor = try floor(on: connection)
-        let wanted = max(slowest ?? head, head - rows)
+        // Never past the head, whatever a follower claims: entries to come would be taken for pruned ones.
+        let wanted = min(max(slowest ?? head, head - rows), head)
         let newFloor = min(wanted, floor + limit)
         guard newFloor > floor else { return 0 }
         try connection.run(

@@ -86,10 +86,7 @@ package struct JobMachine: Hashable, Sendable {
         _ outcome: Outcome, fence: Int64, now: Timestamp, policy: RetryPolicy, jitter: Double
     ) -> Settlement {
         guard state == .running(fence: fence) else { return .ignored }
-        if outcome == .gone {
-            state = .done
-            return .done
-        }
+        // Before all else, a missing row included: who wished meanwhile has perhaps written it anew since it was looked for.
         if wantedRevision != claimedRevision || outcome == .changed {
             state = .available
             return .requeued

@@ -75,14 +75,20 @@ extension JobStore {
         let dead = try connection.rows(
             .both(
                 """
-                SELECT source_id, reason, COUNT(*), MIN(key), MIN(error) FROM \(Table.deadJob)
-                GROUP BY source_id, reason
+                SELECT source_id, reason, grouped.number, key, error
+                FROM (
+                    SELECT source_id, COUNT(*) AS number, MIN(key) AS key FROM \(Table.deadJob)
+                    GROUP BY source_id, reason) AS grouped
+                JOIN \(Table.deadJob) USING (source_id, key)
                 """))
         let held = try connection.rows(
             .both(
                 """
-                SELECT source_id, :reason, COUNT(*), MIN(key), COALESCE(MIN(error), '') FROM \(Table.job)
-                WHERE state = 'held' GROUP BY source_id
+                SELECT source_id, :reason, grouped.number, key, COALESCE(error, '')
+                FROM (
+                    SELECT source_id, COUNT(*) AS number, MIN(key) AS key FROM \(Table.job)
+                    WHERE state = 'held' GROUP BY source_id) AS grouped
+                JOIN \(Table.job) USING (source_id, key)
                 """), ["reason": .text(Self.heldReason)])
         return (dead + held).map { row in
             FailedGroup(

@@ -36,6 +36,25 @@ extension JobStore {
         return rescue
     }
 
+    /// Frees the jobs whose worker has ended and yet holds them: it claimed before it knew that it had been declared
+    /// lost, or said goodbye before it could hand them back. Nobody saw a process die, so nothing is counted.
+    package func freeOrphans(on connection: any Connection) throws(DatabaseError) -> Rescue {
+        let rows = try connection.rows(
+            .both(
+                """
+                UPDATE \(Table.job) SET state = 'available', worker_id = NULL
+                WHERE state = 'running' AND worker_id NOT IN (
+                    SELECT id FROM \(Table.worker) WHERE state IN ('starting', 'ready', 'draining'))
+                RETURNING id, source_id, key, fence, attempt, crashes
+                """))
+        return Rescue(
+            freed: rows.map { row in
+                Job(
+                    id: row.id(0), source: row.id(1), key: Key(literal: row.text(2)), fence: row.integer(3),
+                    attempt: Int(row.integer(4)), crashes: Int(row.integer(5)))
+            })
+    }
+
     /// Makes scheduled jobs available whose moment has come, at most `limit` of them.
     package func promote(now: Timestamp, limit: Int, on connection: any Connection) throws(DatabaseError) -> Int {
         try connection.run(

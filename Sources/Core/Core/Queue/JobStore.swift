@@ -18,7 +18,8 @@ package struct JobStore: Sendable {
         _ suspicion: Suspicion, limit: Int, worker: WorkerID, on connection: any Connection
     ) throws(DatabaseError) -> [Job] {
         guard let fence = try nextFence(on: connection) else {
-            throw DatabaseError(.corrupt, "the counter \"fence\" is missing from \(Table.counter): restore the database")
+            throw DatabaseError(
+                .corrupt, "the counter \"fence\" is missing from \(Table.counter): restore the database")
         }
         let rows = try connection.rows(
             Self.claimSQL,
@@ -35,7 +36,8 @@ package struct JobStore: Sendable {
 
     /// Whether a claim would find anything: a look at an index, on a reader.
     package func hasAvailable(on connection: any Connection) throws(DatabaseError) -> Bool {
-        try connection.row(.both(
+        try connection.row(
+            .both(
                 """
                 SELECT 1 FROM \(Table.job)
                 WHERE state = 'available'
@@ -88,14 +90,17 @@ package struct JobStore: Sendable {
         WHERE id = :id AND fence = :fence AND state = 'running'
         """)
 
-    /// The jobs' work is done and written: they cease to exist.
+    /// The jobs' work is done and written: they cease to exist, and so does what is known of an earlier death.
+    ///
+    /// A job whose fence is not that of the present claim is passed by.
     package func finish(_ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
-        try connection.runMany(
+        let counts = try connection.runMany(
             .both("DELETE FROM \(Table.job) WHERE id = :id AND fence = :fence AND state = 'running'"),
             jobs.map(claimParameters))
+        let finished = zip(jobs, counts).filter { $0.1 == 1 }.map(\.0)
         try connection.runMany(
             .both("DELETE FROM \(Table.deadJob) WHERE source_id = :source AND key = :key"),
-            jobs.map { ["source": Value($0.source), "key": .text($0.key.literal)] })
+            finished.map { ["source": Value($0.source), "key": .text($0.key.literal)] })
     }
 
     /// Puts jobs back that their worker gives up unharmed, or whose row has changed since it was read.

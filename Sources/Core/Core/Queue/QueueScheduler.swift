@@ -44,21 +44,27 @@ package actor QueueScheduler {
 
     /// One round; call it twice a second.
     package func tick(now: ContinuousClock.Instant, wall: Timestamp) async throws {
-        let jobs = jobs
+        let (jobs, afterRescue) = (jobs, afterRescue)
         let limit = settings.stepRows
         // A write transaction: while a user holds the write lock no worker can beat, and none is looked at either.
-        let beats = try await database.write { connection in
+        let (beats, orphans) = try await database.write { connection in
             if let due = try jobs.nextDue(on: connection), due <= wall {
                 _ = try jobs.promote(now: wall, limit: limit, on: connection)
             }
-            return try WorkerStore().beats(on: connection)
+            let orphans = try jobs.freeOrphans(on: connection)
+            if !orphans.freed.isEmpty { try afterRescue(connection, orphans) }
+            return (try WorkerStore().beats(on: connection), orphans.freed.count)
+        }
+        if orphans > 0 {
+            logger.warning("jobs of workers that had ended were freed", metadata: ["freed": "\(orphans)"])
         }
         for worker in observer.look(at: beats, now: now) {
             try await declareLost(worker, because: "its beat stood still for \(settings.lease)")
         }
         if nextPrune.map({ $0 <= now }) ?? true {
             nextPrune = now + .seconds(10)
-            try await prune(wall: wall)
+            // A full step left something over: go on with the next round, or a busy feed outgrows its pruning.
+            if try await prune(wall: wall) >= settings.stepRows { nextPrune = now }
         }
     }
 
@@ -94,11 +100,12 @@ package actor QueueScheduler {
         }
     }
 
-    private func prune(wall: Timestamp) async throws {
+    /// - Returns: the number of feed entries removed.
+    private func prune(wall: Timestamp) async throws -> Int {
         let settings = settings
-        try await database.write { connection in
+        return try await database.write { connection in
             _ = try WorkerStore().prune(endedBefore: wall - settings.workerRetention, on: connection)
-            _ = try FeedStore().prune(
+            return try FeedStore().prune(
                 followersSeenSince: wall - settings.followerRetention, rows: settings.feedRows,
                 limit: Int64(settings.stepRows), on: connection)
         }

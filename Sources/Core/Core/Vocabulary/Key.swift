@@ -15,8 +15,20 @@ package struct Key: Hashable, Sendable, Comparable, CustomStringConvertible {
         literal = values.map(Self.quote).joined(separator: ",")
     }
 
+    /// Equal byte for byte, as the database compares: `String` would take two spellings of one accented letter, which
+    /// are two rows, for the same.
+    package static func == (left: Self, right: Self) -> Bool {
+        left.literal.utf8.elementsEqual(right.literal.utf8)
+    }
+
+    /// The order of the database's `COLLATE BINARY`.
     package static func < (left: Self, right: Self) -> Bool {
-        left.literal < right.literal
+        left.literal.utf8.lexicographicallyPrecedes(right.literal.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for byte in literal.utf8 { hasher.combine(byte) }
+        hasher.combine(0xFF as UInt8)
     }
 
     /// The key columns' values, in order, or nil where the text is not such a list.
@@ -36,11 +48,14 @@ package struct Key: Hashable, Sendable, Comparable, CustomStringConvertible {
     }
 
     /// The value as a SQL literal, in the spelling of SQLite's `quote()`.
+    ///
+    /// With two exceptions: a real that needs more than 15 digits is spelled with as few as identify it, where SQLite
+    /// writes 21 of which the last are noise of its arithmetic; and a text is quoted whole, where SQLite ends it at U+0000.
     package static func quote(_ value: Value) -> String {
         switch value {
         case .null: return "NULL"
         case .integer(let integer): return String(integer)
-        case .real(let real): return String(real)
+        case .real(let real): return quote(real)
         case .text(let text):
             var quoted = "'"
             for scalar in text.unicodeScalars {
@@ -55,6 +70,38 @@ package struct Key: Hashable, Sendable, Comparable, CustomStringConvertible {
                 text.append(digits[Int(byte & 15)])
             } + "'"
         }
+    }
+
+    /// SQLite's format `%!.15g`: always a decimal point, an exponent from 15 digits before it or 4 zeros behind it on.
+    private static func quote(_ real: Double) -> String {
+        guard real.isFinite else { return real.isNaN ? "NULL" : real < 0 ? "-Inf" : "Inf" }
+        guard real != 0 else { return "0.0" }
+        // Swift spells the fewest digits that identify the number: 1.5e-07, 12.5, 1e+100.
+        let parts = real.magnitude.description.split(separator: "e")
+        let (whole, fraction) = parts[0].split(separator: ".").pair
+        let shift = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
+        let written = whole + fraction
+        let zeros = written.prefix { $0 == "0" }.count
+        var digits = String(written.dropFirst(zeros))
+        while digits.last == "0" { digits.removeLast() }
+        // The number is 0.digits × 10^point.
+        let point = whole.count - zeros + shift
+        let sign = real < 0 ? "-" : ""
+        if point < -3 || point > 15 {
+            let exponent = String(abs(point - 1))
+            return sign + digits.prefix(1) + "." + (digits.count > 1 ? digits.dropFirst() : "0")
+                + (point < 1 ? "e-" : "e+") + (exponent.count < 2 ? "0" : "") + exponent
+        }
+        if point <= 0 { return sign + "0." + String(repeating: "0", count: -point) + digits }
+        if digits.count <= point { return sign + digits + String(repeating: "0", count: point - digits.count) + ".0" }
+        return sign + digits.prefix(point) + "." + digits.dropFirst(point)
+    }
+}
+
+extension [Substring] {
+    /// A number's two halves at its decimal point, the second empty where there is none.
+    fileprivate var pair: (String, String) {
+        (String(self[0]), count > 1 ? String(self[1]) : "")
     }
 }
 
@@ -112,7 +159,17 @@ private struct LiteralReader {
         let start = position
         while position < bytes.count, bytes[position] != UInt8(ascii: ",") { position += 1 }
         let word = String(decoding: bytes[start..<position], as: UTF8.self)
-        if word == "NULL" { return .null }
+        switch word {
+        case "NULL": return .null
+        case "Inf": return .real(.infinity)
+        case "-Inf": return .real(-.infinity)
+        default: break
+        }
+        // Swift reads more as a number than SQL does: "nan", "0x1p3", "+5".
+        let digits = word.first == "-" ? word.dropFirst() : Substring(word)
+        guard let first = digits.utf8.first, first >= UInt8(ascii: "0"), first <= UInt8(ascii: "9"),
+            !digits.utf8.contains(where: { $0 | 0x20 == UInt8(ascii: "x") })
+        else { return nil }
         if let integer = Int64(word) { return .integer(integer) }
         return Double(word).map(Value.real)
     }

@@ -39,7 +39,8 @@ package struct AttachRequest: Sendable {
             guard !column.isGenerated else {
                 throw SourceError(
                     .unknownColumn,
-                    "column \"\(column.name)\" of \"\(shape.name)\" is generated, and no trigger sees it change: name the columns that it is made from")
+                    "column \"\(column.name)\" of \"\(shape.name)\" is generated, and no trigger sees it change: name the columns that it is made from"
+                )
             }
             textColumns.append(column.name)
         }
@@ -49,22 +50,24 @@ package struct AttachRequest: Sendable {
         let isFirst = neighbours.isEmpty
         let statusName = status ?? (isFirst ? "embedding_status" : "embedding_status_\(vector.name)")
         let existing = shape.columns.first { $0.name.lowercased() == statusName.lowercased() }
-        for (role, column) in [("key", keyColumns), ("text", textColumns), ("status", [existing?.name ?? statusName])] {
-            guard !column.contains(vector.name) else {
-                throw SourceError(
-                    .badVectorColumn, "column \"\(vector.name)\" is the \(role) column already: name another for --into")
-            }
-        }
         let updatedColumn =
             if let updated { try shape.column(updated, for: "--updated") } else {
-                shape.columns.first { $0.name == "updated_at" && !$0.isGenerated }
+                shape.columns.first { $0.name == "updated_at" && !$0.isGenerated && !textColumns.contains($0.name) }
             }
+        try Self.checkRoles([
+            ("key", "--key", keyColumns), ("text", "--text", textColumns), ("vector", "--into", [vector.name]),
+            ("status", "--status", [existing?.name ?? statusName]),
+            ("time", "--updated", updatedColumn.map { [$0.name] } ?? []),
+        ])
+        if let existing { try Self.checkStatus(existing, in: shape.name) }
         return SourceDefinition(
             table: shape.name, key: keyColumns, text: textColumns, template: template, into: vector.name,
             format: try Self.format(of: vector, in: shape.name), status: existing?.name ?? statusName,
-            updated: updatedColumn?.name, updatedForm: updatedColumn.map(Self.timeForm), model: model,
+            updated: updatedColumn?.name, updatedForm: updatedColumn.map { _ in .text }, model: model,
             dimension: dimension,
-            suffix: ObjectNames.suffix(table: shape.name, into: vector.name, isFirstOfTable: isFirst),
+            suffix: ObjectNames.suffix(
+                table: shape.name, into: vector.name,
+                isReference: ObjectNames.referenceColumns.allSatisfy(shape.has), isFirstOfTable: isFirst),
             hasViews: hasViews, madeStatusColumn: existing == nil)
     }
 
@@ -81,24 +84,54 @@ package struct AttachRequest: Sendable {
         for name in key {
             names.append(try shape.column(name, for: "--key").name)
         }
-        guard let unique = shape.uniqueSets.first(where: { Set($0) == Set(names) }) else {
+        guard shape.uniqueSets.contains(where: { Set($0) == Set(names) }) else {
             throw SourceError(
                 .badKey, "\(names.joined(separator: ",")) does not identify a row of \"\(shape.name)\": \(advice)")
         }
         for column in shape.columns where names.contains(column.name) {
             guard column.isNotNull || column.primaryKeyPlace > 0 else {
                 throw SourceError(
-                    .badKey, "key column \"\(column.name)\" of \"\(shape.name)\" may be NULL: declare it NOT NULL, or \(advice)")
+                    .badKey,
+                    "key column \"\(column.name)\" of \"\(shape.name)\" may be NULL: declare it NOT NULL, or \(advice)")
             }
         }
-        _ = unique
         return names
+    }
+
+    /// Millrace writes three of these columns and reads two: none can be two things at once.
+    private static func checkRoles(_ roles: [(role: String, flag: String, columns: [String])]) throws(SourceError) {
+        for (index, later) in roles.enumerated() {
+            for earlier in roles[..<index] where earlier.role != "key" || later.role != "text" {
+                guard let name = later.columns.first(where: earlier.columns.contains) else { continue }
+                let code: SourceError.Code = later.role == "vector" ? .badVectorColumn : .columnTaken
+                throw SourceError(
+                    code, "column \"\(name)\" is the \(earlier.role) column already: name another for \(later.flag)")
+            }
+        }
+    }
+
+    private static func checkStatus(_ column: TableShape.Column, in table: String) throws(SourceError) {
+        let type = column.declaredType.uppercased()
+        let holdsWords = type.isEmpty || ["CHAR", "CLOB", "TEXT"].contains(where: type.contains)
+        guard holdsWords, !column.isGenerated else {
+            throw SourceError(
+                .columnTaken,
+                "column \"\(column.name)\" of \"\(table)\" is \(column.isGenerated ? "generated" : column.declaredType) and cannot hold a status: name another with --status"
+            )
+        }
     }
 
     /// The form that fits the column's declared type, by SQLite's affinity rules.
     private static func format(of column: TableShape.Column, in table: String) throws(SourceError) -> VectorFormat {
         guard !column.isGenerated else {
-            throw SourceError(.badVectorColumn, "column \"\(column.name)\" of \"\(table)\" is generated: name a plain one for --into")
+            throw SourceError(
+                .badVectorColumn, "column \"\(column.name)\" of \"\(table)\" is generated: name a plain one for --into")
+        }
+        guard !column.isNotNull else {
+            throw SourceError(
+                .badVectorColumn,
+                "column \"\(column.name)\" of \"\(table)\" is NOT NULL, but a row without text has no vector: allow NULL, or name another for --into"
+            )
         }
         let type = column.declaredType.uppercased()
         if type.contains("INT") { return try wrong(column, table) }
@@ -110,10 +143,7 @@ package struct AttachRequest: Sendable {
     private static func wrong(_ column: TableShape.Column, _ table: String) throws(SourceError) -> VectorFormat {
         throw SourceError(
             .badVectorColumn,
-            "column \"\(column.name)\" of \"\(table)\" is \(column.declaredType), which cannot hold a vector: use a TEXT column (JSON) or a BLOB column (float32)")
-    }
-
-    private static func timeForm(_ column: TableShape.Column) -> SourceDefinition.TimeForm {
-        column.declaredType.uppercased().contains("INT") ? .unixSeconds : .text
+            "column \"\(column.name)\" of \"\(table)\" is \(column.declaredType), which cannot hold a vector: use a TEXT column (JSON) or a BLOB column (float32)"
+        )
     }
 }

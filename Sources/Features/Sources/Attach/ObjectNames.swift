@@ -8,15 +8,24 @@ package struct ObjectNames: Hashable, Sendable {
     /// The table whose objects bear the plain names.
     package static let referenceTable = "parts_master_features"
 
+    /// The columns that the reference table's queue view shows.
+    package static let referenceColumns = ["id", "part_id", "feature_text"]
+
     package let suffix: String
 
     package init(suffix: String) {
         self.suffix = suffix
     }
 
-    /// The suffix for the `ordinal`-th source of `table`.
-    package static func suffix(table: String, into column: String, isFirstOfTable: Bool) -> String {
-        switch (table == referenceTable, isFirstOfTable) {
+    /// The suffix for a source of `table`.
+    ///
+    /// - Parameters:
+    ///   - isReference: whether the table has the columns of the reference table.
+    ///   - isFirstOfTable: whether no other source watches the table.
+    package static func suffix(
+        table: String, into column: String, isReference: Bool, isFirstOfTable: Bool
+    ) -> String {
+        switch (table == referenceTable && isReference, isFirstOfTable) {
         case (true, true): ""
         case (false, true): "_\(table)"
         case (_, false): "_\(table)_\(column)"
@@ -39,9 +48,5 @@ package struct ObjectNames: Hashable, Sendable {
 
     package var views: [Identifier] {
         [statusView, queueView]
-    }
-
-    package var indexes: [Identifier] {
-        [statusIndex, updatedIndex]
     }
 }

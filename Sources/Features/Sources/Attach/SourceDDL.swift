@@ -40,7 +40,7 @@ package struct SourceDDL: Sendable {
         """
         INSERT INTO \(Table.job)(source_id, key) \(values)
             ON CONFLICT (source_id, key) DO UPDATE SET
-                wanted_rev = wanted_rev + 1, attempt = 0, crashes = 0, alone_crashes = 0,
+                wanted_rev = wanted_rev + 1, attempt = 0, crashes = 0, alone_crashes = 0, run_at = NULL,
                 state = CASE state WHEN 'running' THEN 'running' ELSE 'available' END;
         """
     }
@@ -90,13 +90,13 @@ package struct SourceDDL: Sendable {
             \(enqueue("SELECT \(source), \(keyExpression("NEW.")) WHERE NEW.\(status) IS 'pending'").indented)
         END;
 
-        -- The text really changed. A job that waits for a retry starts afresh; any other pending one will read it.
+        -- The text really changed. Where the row was pending already, the trigger on the status does not fire, and its
+        -- job may wait for a retry, or not exist yet: the backfill has not passed.
         CREATE TRIGGER \(names.updateTrigger) AFTER UPDATE OF \(texts.list) ON \(table)
         WHEN (\(differ(texts))) AND \(unguarded)
         BEGIN
             \(setPending("NEW."))
-            UPDATE \(Table.job) SET wanted_rev = wanted_rev + 1, attempt = 0, run_at = NULL, state = 'available'
-                WHERE source_id = \(source) AND key = \(keyExpression("NEW.")) AND state = 'scheduled';
+            \(enqueue("SELECT \(source), \(keyExpression("NEW.")) WHERE OLD.\(status) IS 'pending'").indented)
         END;
 
         -- The key changed: the old row is gone, a new one is there.
@@ -128,14 +128,22 @@ package struct SourceDDL: Sendable {
         return statements.joined(separator: "\n")
     }
 
-    package var dropIndexes: String {
-        names.indexes.map { "DROP INDEX IF EXISTS \($0);" }.joined(separator: "\n")
+    /// What this source makes under its names, with the kind that the catalogue gives each.
+    package var objects: [(kind: String, name: Identifier)] {
+        names.triggers.map { ("trigger", $0) } + (definition.hasViews ? names.views.map { ("view", $0) } : [])
+            + [("index", names.statusIndex)] + (definition.updated == nil ? [] : [("index", names.updatedIndex)])
+    }
+
+    /// Takes away what this source makes, and nothing else that bears a like name.
+    package var dropObjects: String {
+        objects.map { "DROP \($0.kind) IF EXISTS \($0.name);" }.joined(separator: "\n")
     }
 
     package var createViews: String {
         let updated = definition.updated.map { Identifier($0).quoted }
         let isReference = definition.suffix.isEmpty
-        let shown = isReference ? [Identifier("id"), "part_id", "feature_text"] : keys + texts.filter { !keys.contains($0) }
+        let shown =
+            isReference ? [Identifier("id"), "part_id", "feature_text"] : keys + texts.filter { !keys.contains($0) }
         let age =
             updated.map { column in
                 """
@@ -148,13 +156,17 @@ package struct SourceDDL: Sendable {
             } ?? "NULL"
         return """
             CREATE VIEW \(names.statusView)(embedding_status, count, percentage) AS
-                WITH word(status, place) AS (
+                WITH millrace_word(status, place) AS (
                         VALUES ('pending', 1), ('processing', 2), ('completed', 3), ('failed', 4), ('skipped', 5)),
-                    counted(status, count) AS (SELECT \(status), COUNT(*) FROM \(table) GROUP BY \(status)),
-                    total(count) AS (SELECT SUM(count) FROM counted)
-                SELECT word.status, COALESCE(counted.count, 0),
-                    ROUND(COALESCE(100.0 * counted.count / total.count, 0), 2)
-                FROM total CROSS JOIN word LEFT JOIN counted ON counted.status = word.status
+                    millrace_counted(status, count) AS (SELECT \(status), COUNT(*) FROM \(table) GROUP BY \(status)),
+                    millrace_total(count) AS (SELECT SUM(count) FROM millrace_counted)
+                SELECT word.status, COALESCE(SUM(counted.count), 0),
+                    ROUND(COALESCE(100.0 * SUM(counted.count) / total.count, 0), 2)
+                FROM millrace_total AS total CROSS JOIN millrace_word AS word
+                    LEFT JOIN millrace_counted AS counted ON counted.status = word.status
+                        OR word.status = 'pending' AND (counted.status IS NULL
+                            OR counted.status NOT IN (SELECT status FROM millrace_word))
+                GROUP BY word.place
                 ORDER BY word.place;
             CREATE VIEW \(names.queueView) AS
                 SELECT \(shown.list), \(updated ?? "NULL") AS updated_at,

@@ -90,12 +90,40 @@ package struct SourceStore: Sendable {
         """
     }
 
-    package func setState(
-        _ state: Source.State, of source: SourceID, on connection: any Connection
-    ) throws(DatabaseError) {
+    /// The number of the next source. Numbers are not used again, for triggers left somewhere may still bear them.
+    func nextID(on connection: any Connection) throws(DatabaseError) -> SourceID {
+        try connection.row(
+            SQL(sqlite: "SELECT seq + 1 FROM sqlite_sequence WHERE name = '\(Table.source)'"))?.id(0) ?? SourceID(1)
+    }
+
+    /// Suspends the source, remembering whether its backfill was under way.
+    ///
+    /// - Parameter fault: why, where Millrace does it of itself because the table cannot be read; upkeep then resumes
+    ///   it as soon as it can. nil where a person asked for it, who resumes it.
+    func suspend(_ source: SourceID, fault: String?, on connection: any Connection) throws(DatabaseError) {
         try connection.run(
-            .both("UPDATE \(Table.source) SET state = :state WHERE id = :id"),
-            ["id": Value(source), "state": .text(state.rawValue)])
+            SQL(
+                sqlite: """
+                    UPDATE \(Table.source) SET
+                        state = 'suspended',
+                        definition = json_set(
+                            definition, '$.fault', :fault,
+                            '$.suspendedFrom', CASE state WHEN 'suspended'
+                                THEN COALESCE(json_extract(definition, '$.suspendedFrom'), 'active') ELSE state END)
+                    WHERE id = :id
+                    """), ["id": Value(source), "fault": Value(fault)])
+    }
+
+    /// Takes a suspended source up where it was; any other stays as it is.
+    func resume(_ source: SourceID, on connection: any Connection) throws(DatabaseError) {
+        try connection.run(
+            SQL(
+                sqlite: """
+                    UPDATE \(Table.source) SET
+                        state = COALESCE(json_extract(definition, '$.suspendedFrom'), 'active'),
+                        definition = json_remove(definition, '$.fault', '$.suspendedFrom')
+                    WHERE id = :id AND state = 'suspended'
+                    """), ["id": Value(source)])
     }
 
     /// Forgets the source; its jobs and embeddings go with it.

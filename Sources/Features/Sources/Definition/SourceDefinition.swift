@@ -1,6 +1,5 @@
-import FoundationEssentials
-
 package import Core
+import FoundationEssentials
 
 /// What a source watches and where it writes: as the user said it, completed by what attaching found out.
 ///
@@ -30,6 +29,8 @@ package struct SourceDefinition: Codable, Hashable, Sendable {
     package var hasViews: Bool
     /// Whether attaching made the status column, so that removing drops it.
     package var madeStatusColumn: Bool
+    /// Why Millrace suspended the source of itself, where it did.
+    package var fault: String?
 
     /// How the user's table writes a moment.
     package enum TimeForm: String, Codable, Sendable {
@@ -73,7 +74,8 @@ package struct SourceDefinition: Codable, Hashable, Sendable {
             return try JSONDecoder().decode(SourceDefinition.self, from: Array(text.utf8).data)
         } catch {
             throw SourceError(
-                .damaged, "a source's definition in \(Table.source) cannot be read (\(error)): restore it or remove the row")
+                .damaged,
+                "a source's definition in \(Table.source) cannot be read (\(error)): restore it or remove the row")
         }
     }
 }

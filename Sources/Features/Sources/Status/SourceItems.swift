@@ -26,13 +26,25 @@ package struct SourceItems: Sendable {
                     sources[place.source] = (source, RowStatements(source), try source.template)
                 }
                 guard let (source, statements, template) = sources[place.source],
-                    let parameters = statements.parameters(for: place.key),
-                    let row = try connection.row(statements.readInput, parameters),
+                    let row = try Self.row(place.key, statements, on: connection),
                     let text = try? template.render(row.values)
                 else { continue }
                 shown[item] = Shown(collection: source.collection, key: place.key, text: text)
             }
             return shown
+        }
+    }
+
+    /// nil also where the table cannot be read: its rows are not to be shown, those of other sources are.
+    private static func row(
+        _ key: Key, _ statements: RowStatements, on connection: any Connection
+    ) throws(DatabaseError) -> Row? {
+        guard let parameters = statements.parameters(for: key) else { return nil }
+        do {
+            return try connection.row(statements.readInput, parameters)
+        } catch {
+            guard error.code == .noSuchObject else { throw error }
+            return nil
         }
     }
 

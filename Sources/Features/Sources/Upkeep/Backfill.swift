@@ -109,21 +109,52 @@ package struct Backfill: Sendable {
         let now = Timestamp.now()
         for row in page {
             let key = Key(literal: row.text(0))
-            guard mode == .missing, let vector = Self.usableVector(row[2], space.dimension),
+            guard mode == .missing else {
+                pending.append(key)
+                continue
+            }
+            // Written since the source was attached: its vector may be of an older text, and the job sees to it.
+            guard try !hasJob(key, source, on: connection) else { continue }
+            guard let vector = Self.usableVector(row[2], space.dimension),
                 let text = try? template.render(Array(row.values[3...]))
             else {
                 pending.append(key)
                 continue
             }
+            let hash = inputHash(text, space: space.id)
+            if let known = try recorded(key, source, on: connection) {
+                if known.hash == .blob(hash), known.space == space.id {
+                    completed.append(key)
+                } else {
+                    pending.append(key)
+                }
+                continue
+            }
             completed.append(key)
             items.append(
                 try EmbeddingStore().put(
-                    vector, hash: inputHash(text, space: space.id), space: space.id, key: key, source: source.id,
-                    now: now, on: connection))
+                    vector, hash: hash, space: space.id, key: key, source: source.id, now: .takenIn, on: connection))
         }
         try RowWish(source).want(pending, on: connection)
         try unseenByTriggers(on: connection) { try RowWish(source).show("completed", completed, on: connection) }
         try FeedStore().append(items, of: source.id, now: now, on: connection)
+    }
+
+    private static func hasJob(
+        _ key: Key, _ source: Source, on connection: any Connection
+    ) throws(DatabaseError) -> Bool {
+        try connection.row(
+            .both("SELECT 1 FROM \(Table.job) WHERE source_id = :source AND key = :key"),
+            ["source": Value(source.id), "key": .text(key.literal)]) != nil
+    }
+
+    private static func recorded(
+        _ key: Key, _ source: Source, on connection: any Connection
+    ) throws(DatabaseError) -> (hash: Value, space: String)? {
+        try connection.row(
+            .both("SELECT input_hash, space FROM \(Table.embedding) WHERE source_id = :source AND key = :key"),
+            ["source": Value(source.id), "key": .text(key.literal)]
+        ).map { ($0[0], $0.text(1)) }
     }
 
     /// The vector made unit length, or nil where the column holds none of the right dimension, or only zeros.
@@ -133,6 +164,12 @@ package struct Backfill: Sendable {
         guard norm > 0 else { return nil }
         return vector.map { Float(Double($0) / norm) }
     }
+}
+
+extension Timestamp {
+    /// The moment written beside a vector that the user brought: nobody here knows what it was made from, so it serves
+    /// its own row and is never copied to another of equal text.
+    package static let takenIn = Timestamp(microseconds: 0)
 }
 
 /// Wishes for rows in Millrace's own name: a job each and the status to match, unseen by the triggers.

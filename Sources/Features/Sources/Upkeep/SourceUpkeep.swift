@@ -56,7 +56,9 @@ package actor SourceUpkeep {
         for source in sources where source.state == .backfilling {
             guard let space = spaces(source.definition.model) else { continue }
             let step = Backfill(database: database, source: source, space: space)
-            if try await !step.step().isFinished { isBusy = true }
+            try await reportingFaults(of: source) {
+                if try await !step.step().isFinished { isBusy = true }
+            }
         }
         return isBusy
     }
@@ -67,31 +69,42 @@ package actor SourceUpkeep {
             try connection.row(SQL(sqlite: "SELECT schema_version FROM pragma_schema_version"))?.integer(0) ?? 0
         }
         guard mark != schemaMark else { return }
-        for source in sources where source.state != .suspended {
-            do {
-                let missing = try await database.read { connection in try ObjectCheck(source).missing(on: connection) }
-                if !missing.isEmpty {
-                    logger.warning(
-                        "triggers were gone and are made anew",
-                        metadata: ["source": "\(source.collection)", "missing": "\(missing.joined(separator: ", "))"])
-                    try await database.write { connection in try ObjectCheck(source).restore(on: connection) }
-                }
-                if schemaMark != nil || !missing.isEmpty, let space = spaces(source.definition.model) {
-                    let findings = try await Sweep(database: database, source: source, space: space).whole()
-                    report(findings, of: source)
-                }
-            } catch let error as SourceError {
-                logger.error(
-                    "a source cannot be kept in step", metadata: ["source": "\(source.collection)", "error": "\(error)"])
-            }
+        for source in sources {
+            try await reportingFaults(of: source) { try await check(source) }
         }
         schemaMark = mark
+    }
+
+    private func check(_ source: Source) async throws {
+        // Who suspended a source by hand resumes it by hand; one that Millrace suspended goes on when its table is back.
+        let isFaulty = source.definition.fault != nil
+        guard source.state != .suspended || isFaulty else { return }
+        let missing = try await database.read { connection in
+            let missing = try ObjectCheck(source).missing(on: connection)
+            if missing.isEmpty { try ObjectCheck(source).requireColumns(on: connection) }
+            return missing
+        }
+        // Views alone are left away: their owner may have dropped them to get a migration through.
+        let needsMending = missing.contains { !$0.hasPrefix("view ") }
+        if needsMending || isFaulty {
+            try await database.write { connection in
+                try ObjectCheck(source).restore(on: connection)
+                try SourceStore().resume(source.id, on: connection)
+            }
+            logger.warning(
+                "what a source made was gone and is made anew",
+                metadata: ["source": "\(source.collection)", "missing": "\(missing.joined(separator: ", "))"])
+        }
+        guard schemaMark != nil || needsMending || isFaulty, let space = spaces(source.definition.model) else { return }
+        let present = try await database.read { connection in try SourceStore().find(source.id, on: connection) }
+        guard let present else { return }
+        report(try await Sweep(database: database, source: present, space: space).whole(), of: present)
     }
 
     private func sweepOn(_ source: Source) async throws {
         guard let space = spaces(source.definition.model) else { return }
         let sweep = Sweep(database: database, source: source, space: space)
-        do {
+        try await reportingFaults(of: source) {
             switch cursors[source.id] ?? .rows(after: nil) {
             case .rows(let key):
                 let (next, findings) = try await sweep.rows(after: key, limit: settings.sweepPage)
@@ -102,10 +115,23 @@ package actor SourceUpkeep {
                 cursors[source.id] = next.map { .ghosts(after: $0) } ?? .rows(after: nil)
                 report(findings, of: source)
             }
-        } catch let error as DatabaseError where error.code == .noSuchObject {
-            logger.error(
-                "a source's table cannot be read", metadata: ["source": "\(source.collection)", "error": "\(error)"])
         }
+    }
+
+    /// One source's fault is its own: the others are kept in step all the same.
+    private func reportingFaults(of source: Source, _ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as SourceError {
+            reportFault(error.message, of: source)
+        } catch let error as DatabaseError where error.code == .noSuchObject || error.code == .constraint {
+            reportFault(error.message, of: source)
+        }
+    }
+
+    private func reportFault(_ message: String, of source: Source) {
+        logger.error(
+            "a source cannot be kept in step", metadata: ["source": "\(source.collection)", "error": "\(message)"])
     }
 
     private func report(_ findings: Sweep.Findings, of source: Source) {

@@ -41,7 +41,9 @@ package struct Sweep: Sendable {
     package func rows(after key: String?, limit: Int) async throws -> (next: String?, findings: Findings) {
         let (source, space) = (source, space)
         let template = try source.template
-        let (page, verdicts) = try await database.read { connection in
+        let (page, verdicts) = try await database.read { connection -> ([Row], [Verdict]) in
+            // Rows that the backfill has not passed are its to judge: they may hold vectors to be taken over.
+            guard try SourceStore().find(source.id, on: connection)?.state == .active else { return ([], []) }
             let page = try Backfill.page(after: key, source, limit: limit, wholeVectors: false, on: connection)
             let verdicts = try page.map { try Self.judge($0, source, space, template, on: connection) }
             return (page, verdicts)
@@ -98,7 +100,8 @@ package struct Sweep: Sendable {
             return Self.matches(status, job: job.text(0))
         }
         let embedding = try connection.row(
-            .both("SELECT input_hash, space FROM \(Table.embedding) WHERE source_id = :source AND key = :key"), parameters)
+            .both("SELECT input_hash, space FROM \(Table.embedding) WHERE source_id = :source AND key = :key"),
+            parameters)
         let dead = try connection.row(
             .both("SELECT input_hash FROM \(Table.deadJob) WHERE source_id = :source AND key = :key"), parameters)
         let text: String?
@@ -145,7 +148,9 @@ package struct Sweep: Sendable {
                     """), ["source": Value(source.id), "item": .integer(item), "limit": Value(limit)]
             ).map { row in
                 let key = Key(literal: row.text(1))
-                let exists = try statements.parameters(for: key).flatMap { try connection.row(statements.rowExists, $0) }
+                let exists = try statements.parameters(for: key).flatMap {
+                    try connection.row(statements.rowExists, $0)
+                }
                 return (item: row.integer(0), key: key, isGhost: exists == nil)
             }
         }
@@ -162,6 +167,7 @@ package struct Sweep: Sendable {
                     try connection.run(
                         .both("DELETE FROM \(Table.job) WHERE source_id = :source AND key = :key"),
                         ["source": Value(source.id), "key": .text(key.literal)])
+                    try JobStore().forgetDead([key], of: source.id, on: connection)
                 }
                 try FeedStore().append(items, of: source.id, now: .now(), on: connection)
                 return items.count

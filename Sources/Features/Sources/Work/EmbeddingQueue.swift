@@ -36,7 +36,8 @@ package struct EmbeddingQueue: Sendable {
         return try await database.read { connection in try jobs.hasAvailable(on: connection) }
     }
 
-    /// Writes a status into the rows of `jobs`; rows that are gone and sources that cannot be read are passed by.
+    /// Writes a status into the rows of `jobs`, best effort: rows that are gone, tables that cannot be read and rows
+    /// whose own constraints refuse the word are passed by.
     fileprivate static func show(_ status: String, _ jobs: [Job], on connection: any Connection) throws {
         for (source, jobs) in Dictionary(grouping: jobs, by: \.source) {
             guard let source = try SourceStore().find(source, on: connection) else { continue }
@@ -44,7 +45,11 @@ package struct EmbeddingQueue: Sendable {
             let batch = jobs.compactMap { job in
                 statements.parameters(for: job.key).map { $0.merging(["status": .text(status)]) { $1 } }
             }
-            try connection.runMany(statements.setStatus, batch)
+            do {
+                try connection.runMany(statements.setStatus, batch)
+            } catch {
+                guard error.code == .noSuchObject || error.code == .constraint else { throw error }
+            }
         }
     }
 
@@ -82,8 +87,12 @@ package struct EmbeddingQueue: Sendable {
             var known: [[UInt8]: [Float]] = [:]
             for hash in hashes {
                 let row = try connection.row(
-                    .both("SELECT vector FROM \(Table.embedding) WHERE input_hash = :hash AND space = :space LIMIT 1"),
-                    ["hash": .blob(hash), "space": .text(space.id)])
+                    .both(
+                        """
+                        SELECT vector FROM \(Table.embedding)
+                        WHERE input_hash = :hash AND space = :space AND embedded_at > :taken_in LIMIT 1
+                        """),
+                    ["hash": .blob(hash), "space": .text(space.id), "taken_in": Value(Timestamp.takenIn)])
                 if let bytes = row?[0].blob { known[hash] = [Float](littleEndianBytes: bytes) }
             }
             return known
@@ -112,7 +121,8 @@ package struct EmbeddingQueue: Sendable {
 
     // MARK: Settle
 
-    /// Settles a batch in one transaction; see ``EmbeddingSettlement``.
+    /// Settles a batch in one transaction; see ``EmbeddingSettlement``. Where the user's own constraints or triggers
+    /// refuse a row, the batch is settled row by row, and the refused one fails alone.
     ///
     /// - Parameters:
     ///   - inModel: the claims that stay inside the model after this batch.
@@ -122,9 +132,50 @@ package struct EmbeddingQueue: Sendable {
         jitters: [Double]
     ) async throws -> SettledCounts {
         let settlement = EmbeddingSettlement(source: source, space: space, jobs: jobs)
+        do {
+            return try await commit(worker: worker, inModel: inModel) { connection in
+                try settlement.apply(results, now: .now(), jitters: jitters, on: connection)
+            }
+        } catch let error as DatabaseError where error.code == .constraint {
+            var counts = SettledCounts()
+            for (result, jitter) in zip(results, jitters) {
+                counts += try await settleAlone(result, settlement, jitter, worker: worker, inModel: inModel)
+            }
+            return counts
+        }
+    }
+
+    private func settleAlone(
+        _ result: EmbeddingResult, _ settlement: EmbeddingSettlement, _ jitter: Double, worker: WorkerID,
+        inModel: Set<Int64>
+    ) async throws -> SettledCounts {
+        let refusal: JobFailure
+        do {
+            return try await commit(worker: worker, inModel: inModel) { connection in
+                try settlement.apply([result], now: .now(), jitters: [jitter], on: connection)
+            }
+        } catch let error as DatabaseError where error.code == .constraint {
+            refusal = JobFailure(reason: "row_refused", error: error.message, isRetryable: false)
+        }
+        do {
+            let failed = EmbeddingResult(job: result.job, values: result.values, outcome: .failed(refusal, hash: nil))
+            return try await commit(worker: worker, inModel: inModel) { connection in
+                try settlement.apply([failed], now: .now(), jitters: [jitter], on: connection)
+            }
+        } catch let error as DatabaseError where error.code == .constraint {
+            return try await commit(worker: worker, inModel: inModel) { connection in
+                try settlement.bury(result.job, refusal, now: .now(), on: connection)
+            }
+        }
+    }
+
+    private func commit(
+        worker: WorkerID, inModel: Set<Int64>,
+        _ body: @escaping @Sendable (any Connection) throws -> SettledCounts
+    ) async throws -> SettledCounts {
         let workers = workers
         return try await database.write { connection in
-            let counts = try settlement.apply(results, now: .now(), jitters: jitters, on: connection)
+            let counts = try body(connection)
             try workers.count(
                 succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
                 truncated: counts.truncated, of: worker, on: connection)
@@ -135,11 +186,12 @@ package struct EmbeddingQueue: Sendable {
 }
 
 extension EmbeddingQueue {
-    /// Stops claiming for a source whose table cannot be read, and gives back what was claimed.
-    package func suspend(_ source: Source, handingBack claimed: [Job]) async throws {
+    /// Stops claiming for a source whose table cannot be read, until upkeep can read it again, and gives back what was
+    /// claimed.
+    package func suspend(_ source: Source, fault: String, handingBack claimed: [Job]) async throws {
         let (database, jobs) = (database, jobs)
         try await database.write { connection in
-            try SourceStore().setState(.suspended, of: source.id, on: connection)
+            try SourceStore().suspend(source.id, fault: fault, on: connection)
             try jobs.requeue(claimed, on: connection)
         }
     }
@@ -148,12 +200,8 @@ extension EmbeddingQueue {
     /// transaction; a row that is gone or a table that cannot be read holds nothing up.
     package static func showRescued(_ rescue: JobStore.Rescue, on connection: any Connection) throws {
         try unseenByTriggers(on: connection) {
-            do {
-                try show("pending", rescue.freed, on: connection)
-                try show("failed", rescue.held, on: connection)
-            } catch let error as DatabaseError where error.code == .noSuchObject {
-                // The source's table is away; upkeep reports it.
-            }
+            try show("pending", rescue.freed, on: connection)
+            try show("failed", rescue.held, on: connection)
         }
     }
 }

@@ -34,6 +34,15 @@ package struct SettledCounts: Hashable, Sendable {
     package var dropped = 0
 
     package init() {}
+
+    static func += (left: inout SettledCounts, right: SettledCounts) {
+        left.succeeded += right.succeeded
+        left.failed += right.failed
+        left.skipped += right.skipped
+        left.truncated += right.truncated
+        left.requeued += right.requeued
+        left.dropped += right.dropped
+    }
 }
 
 /// The one transaction in which the vector, the status, the job's end and the feed entry commit together.
@@ -56,6 +65,7 @@ struct EmbeddingSettlement: Sendable {
     func apply(
         _ results: [EmbeddingResult], now: Timestamp, jitters: [Double], on connection: any Connection
     ) throws -> SettledCounts {
+        precondition(jitters.count >= results.count, "one random number for each result")
         var counts = SettledCounts()
         var finished: [Job] = []
         var requeued: [Job] = []
@@ -95,8 +105,13 @@ struct EmbeddingSettlement: Sendable {
                     // The row's old vector stands for a text that is no longer there.
                     if try clear(result, status: "failed", on: connection) {
                         changedItems += try forget(result.job.key, on: connection)
+                        counts.failed += 1
+                    } else {
+                        // What failed is no longer there either: the row is wanted anew, or gone.
+                        try jobs.forgetDead([result.job.key], of: source.id, on: connection)
+                        try RowWish(source).want([result.job.key], on: connection)
+                        counts.requeued += 1
                     }
-                    counts.failed += 1
                 } else {
                     try unseenByTriggers(on: connection) { try show("pending", [result.job], on: connection) }
                     counts.requeued += 1
@@ -110,6 +125,15 @@ struct EmbeddingSettlement: Sendable {
             counts.requeued += requeued.count
         }
         try feed.append(changedItems, of: source.id, now: now, on: connection)
+        return counts
+    }
+
+    /// Gives up a job whose row the user's own constraints or triggers let nobody write: only Millrace's tables say so.
+    func bury(_ job: Job, _ failure: JobFailure, now: Timestamp, on connection: any Connection) throws -> SettledCounts
+    {
+        var counts = SettledCounts()
+        let settlement = try jobs.fail(job, failure, inputHash: nil, now: now, jitter: 0, on: connection)
+        if settlement == .dead { counts.failed = 1 } else { counts.dropped = 1 }
         return counts
     }
 

@@ -16,7 +16,7 @@ extension EmbeddingWorker {
                 logger.error(
                     "a source's table cannot be read; the source is suspended",
                     metadata: ["source": "\(source.collection)", "error": "\(error)"])
-                try await queue.suspend(source, handingBack: jobs)
+                try await queue.suspend(source, fault: error.message, handingBack: jobs)
             } catch let error as DatabaseError where error.isRetryable {
                 // Not settled, so not lost: the same rows are claimed again.
                 logger.warning(
@@ -33,7 +33,13 @@ extension EmbeddingWorker {
 
     private func process(_ jobs: [Job], of source: Source) async throws {
         let began = ContinuousClock.now
-        let embedder = try await provider.embedder(for: source.definition.model)
+        let embedder: any Embedder
+        do {
+            embedder = try await provider.embedder(for: source.definition.model)
+        } catch {
+            try await queue.handBack(jobs)
+            throw error
+        }
         let inputs = try await queue.read(jobs, of: source, space: embedder.space)
         let fences = Set(jobs.map(\.fence))
         var outcomes = try await knownOutcomes(inputs, embedder)
@@ -150,7 +156,8 @@ extension EmbeddingWorker {
             ])
         guard logger.logLevel <= .debug else { return }
         for result in results {
-            logger.debug("row settled", metadata: result.job.metadata.merging(["outcome": "\(result.outcome.word)"]) { $1 })
+            logger.debug(
+                "row settled", metadata: result.job.metadata.merging(["outcome": "\(result.outcome.word)"]) { $1 })
         }
     }
 }

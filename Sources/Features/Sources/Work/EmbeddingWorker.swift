@@ -110,7 +110,8 @@ package actor EmbeddingWorker {
                 try WorkerStore().beat(id, now: .now(), on: connection)
             }
             guard !isAlive else { return }
-            logger.warning("this worker was declared lost; it begins a new incarnation", metadata: ["worker.id": "\(id)"])
+            logger.warning(
+                "this worker was declared lost; it begins a new incarnation", metadata: ["worker.id": "\(id)"])
             try await register()
             try await announce()
         } catch let error as DatabaseError where error.isRetryable {
@@ -127,9 +128,14 @@ package actor EmbeddingWorker {
                 guard !claimed.isEmpty else { continue }
                 let isSuspect = claimed.contains { $0.crashes > 0 }
                 // A suspect runs with nothing beside it, so that a crash says which one it was.
-                while inFlight >= (isSuspect ? 1 : settings.batchesInModel) {
-                    try await group.next()
-                    inFlight -= 1
+                do {
+                    while inFlight >= (isSuspect ? 1 : settings.batchesInModel) {
+                        try await group.next()
+                        inFlight -= 1
+                    }
+                } catch {
+                    try? await queue.handBack(claimed)
+                    throw error
                 }
                 guard !isDraining else {
                     try await queue.handBack(claimed)

@@ -14,8 +14,6 @@ package struct RowStatements: Sendable {
     package let clearVector: SQL
     /// Sets `:status` where it is another.
     package let setStatus: SQL
-    /// `processing`, best effort.
-    package let markProcessing: SQL
     package let rowExists: SQL
     /// One row in the form of ``page(isFirst:wholeVectors:)`` without whole vectors.
     package let sweepRow: SQL
@@ -28,7 +26,8 @@ package struct RowStatements: Sendable {
         let texts = definition.text.map { Identifier($0) }
         let sameKey = definition.key.enumerated().map { "\(Identifier($1)) = :k\($0)" }.joined(separator: " AND ")
         let sameText = texts.enumerated().map { "\($1) IS :t\($0) COLLATE BINARY" }.joined(separator: " AND ")
-        let touch = definition.updated.map { ", \(Identifier($0)) = \(Self.now(definition.updatedForm ?? .text))" } ?? ""
+        let touch =
+            definition.updated.map { ", \(Identifier($0)) = \(Self.now(definition.updatedForm ?? .text))" } ?? ""
 
         self.definition = definition
         ddl = source.ddl
@@ -38,11 +37,10 @@ package struct RowStatements: Sendable {
         clearVector = .both(
             "UPDATE \(table) SET \(into) = NULL, \(status) = :status\(touch) WHERE \(sameKey) AND \(sameText)")
         setStatus = .both("UPDATE \(table) SET \(status) = :status WHERE \(sameKey) AND \(status) IS NOT :status")
-        markProcessing = .both(
-            "UPDATE \(table) SET \(status) = 'processing' WHERE \(sameKey) AND \(status) IS NOT 'processing'")
         rowExists = .both("SELECT 1 FROM \(table) WHERE \(sameKey)")
         sweepRow = .both(
-            "SELECT \(ddl.keyExpression("")), \(status), \(into) IS NOT NULL, \(texts.list) FROM \(table) WHERE \(sameKey)")
+            "SELECT \(ddl.keyExpression("")), \(status), \(into) IS NOT NULL, \(texts.list) FROM \(table) WHERE \(sameKey)"
+        )
     }
 
     private static func now(_ form: SourceDefinition.TimeForm) -> String {
@@ -62,11 +60,13 @@ package struct RowStatements: Sendable {
         let vector = wholeVectors ? into.quoted : "\(into) IS NOT NULL"
         let columns = definition.text.map { Identifier($0).quoted }.joined(separator: ", ")
         let marks = keys.indices.map { ":k\($0)" }.joined(separator: ", ")
-        let after = isFirst ? "" : "WHERE (\(keys.list)) > (\(marks))"
+        // SQLite lets a PRIMARY KEY be NULL where it was not told otherwise; such a row has no key.
+        let present = keys.map { "\($0) IS NOT NULL" }.joined(separator: " AND ")
+        let after = isFirst ? "" : " AND (\(keys.list)) > (\(marks))"
         return .both(
             """
             SELECT \(ddl.keyExpression("")), \(Identifier(definition.status)), \(vector), \(columns)
-            FROM \(Identifier(definition.table)) \(after) ORDER BY \(keys.list) LIMIT :limit
+            FROM \(Identifier(definition.table)) WHERE \(present)\(after) ORDER BY \(keys.list) LIMIT :limit
             """)
     }
 
