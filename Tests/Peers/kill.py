@@ -29,7 +29,8 @@ from campaign.plan import TABLE, Plan, create_table
 from campaign.processes import House, Place, connect, wait_ready
 from campaign.user import Workload
 
-TAKEOVER_SECONDS = 10
+# What is promised, and is judged by the many kills of the long form; the short form has few, on a machine that builds.
+TAKEOVER_SECONDS, TAKEOVER_SECONDS_SHORT = 10, 20
 QUEUE_SECONDS = 120
 # The quiet sweep compares 500 rows each 5 s, once over the rows and once over the embeddings.
 SWEEP_ROWS, SWEEP_PAUSE = 500, 5
@@ -167,7 +168,7 @@ class Round:
                 say(f"    {takeover}")
 
 
-def judge_takeovers(takeovers):
+def judge_takeovers(takeovers, limit):
     """Prints the distribution; - Returns: complaints."""
     if not takeovers:
         return ["no kill hit a worker that held jobs"]
@@ -179,7 +180,7 @@ def judge_takeovers(takeovers):
         say(f"takeover of a killed worker's last job, {name}: {len(chosen)} kills, p50 {percentile(seconds, 0.5):.2f} s, "
             f"p99 {percentile(seconds, 0.99):.2f} s, longest {max(seconds):.2f} s")
     worst = percentile([claimed for _, claimed, _ in undisturbed] or [0], 0.99)
-    return [f"takeover p99 is {worst:.1f} s, over {TAKEOVER_SECONDS} s"] if worst > TAKEOVER_SECONDS else []
+    return [f"takeover p99 is {worst:.1f} s, over {limit} s"] if worst > limit else []
 
 
 class Progress:
@@ -239,7 +240,8 @@ def main():
             say(f"  logs and database are in {home}")
         else:
             shutil.rmtree(home, ignore_errors=True)
-    complaints = judge_takeovers(progress.state["takeovers"])
+    complaints = judge_takeovers(
+        progress.state["takeovers"], TAKEOVER_SECONDS if arguments.long else TAKEOVER_SECONDS_SHORT)
     totals = [sum(getattr(size, name) for size in rounds) for name in ("worker_kills", "server_kills", "stops")]
     for text in complaints:
         say(f"kill: FAILED: {text} (--seed {seed})")

@@ -22,7 +22,7 @@ class Takeover:
         self.freed = {}
         #: (seconds until freed, seconds until claimed again, whether it had been inside the model) of each job.
         self.seconds = []
-        #: Whether the server was away at any time meanwhile: what finds a lost worker was itself being killed.
+        #: Whether the server was killed before the jobs were freed: what finds a lost worker was away itself.
         self.is_disturbed = False
 
     def __str__(self):
@@ -57,7 +57,8 @@ class TakeoverWatch:
     def disturb(self):
         with self._lock:
             for takeover in self._open:
-                takeover.is_disturbed = True
+                if len(takeover.freed) < len(takeover.waiting):
+                    takeover.is_disturbed = True
 
     def end(self):
         """- Returns: those that nobody has taken over."""

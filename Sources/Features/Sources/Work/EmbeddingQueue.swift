@@ -16,12 +16,11 @@ package struct EmbeddingQueue: Sendable {
 
     /// Claims a batch and marks its rows `processing`. The inputs are read afterwards, by ``read(_:spaces:)``.
     ///
-    /// Suspects come first every `turn` that is a multiple of eight, and whenever nothing else waits.
+    /// - Parameter turn: counts the claims of this process, from 1; see ``Suspicion/order(turn:)``.
     package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> [Job] {
         let jobs = jobs
-        let order: [Suspicion] = turn.isMultiple(of: 8) ? [.strong, .some, .none] : [.none, .some, .strong]
         return try await database.write { connection in
-            for suspicion in order {
+            for suspicion in Suspicion.order(turn: turn) {
                 let claimed = try jobs.claim(suspicion, limit: limit, worker: worker, on: connection)
                 guard !claimed.isEmpty else { continue }
                 try Self.show("processing", claimed, on: connection)
