@@ -2,12 +2,16 @@
 
 import os
 import signal
+import sqlite3
 import threading
 import time
 
 from .plan import TABLE
 from .processes import connect, wait_ready
 
+# Longer than any user here holds the database's lock: only a process that was stopped while it held it takes so long, and
+# then SQLite lets nobody write, neither users nor who would rescue.
+LOCKED_SECONDS = 3
 # A kill that is to hit a worker at work waits at most this long for it to have some.
 WORK_SECONDS = 3
 
@@ -22,7 +26,7 @@ class Takeover:
         self.freed = {}
         #: (seconds until freed, seconds until claimed again, whether it had been inside the model) of each job.
         self.seconds = []
-        #: Whether the server was killed before the jobs were freed: what finds a lost worker was away itself.
+        #: Whether, before the jobs were freed, the server was killed, which finds lost workers, or nobody could write.
         self.is_disturbed = False
 
     def __str__(self):
@@ -34,7 +38,7 @@ class Takeover:
         inside = [seconds for seconds in self.seconds if seconds[2]]
         others = [seconds for seconds in self.seconds if not seconds[2]]
         parts = [f"{name}: {shown(part)}" for name, part in [("inside the model", inside), ("not inside", others)] if part]
-        return f"takeover of kill {self.kill}{' (server away meanwhile)' if self.is_disturbed else ''}: {', '.join(parts)}"
+        return f"takeover of kill {self.kill}{' (server or lock away meanwhile)' if self.is_disturbed else ''}: {', '.join(parts)}"
 
 
 class TakeoverWatch:
@@ -49,6 +53,22 @@ class TakeoverWatch:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
+        self._prober = threading.Thread(target=self._probe, args=(database,), daemon=True)
+        self._prober.start()
+
+    def _probe(self, database):
+        """Asks for the write lock again and again; whoever waits for a takeover while it cannot be had is disturbed."""
+        connection = connect(database)
+        while not self._ended.is_set():
+            began = time.monotonic()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                pass
+            if time.monotonic() - began > LOCKED_SECONDS:
+                self.disturb()
+            time.sleep(0.25)
 
     def add(self, takeover):
         with self._lock:
@@ -64,6 +84,7 @@ class TakeoverWatch:
         """- Returns: those that nobody has taken over."""
         self._ended.set()
         self._thread.join()
+        self._prober.join()
         return self._open
 
     def _watch(self):
