@@ -67,6 +67,7 @@ var targets: [Target] = [
     tests("Indexing", "Core", ["Indexing"]),
     tests("Messages", "Core", ["Messages"]),
     tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
+    tests("Stores", "Adapters", ["Core", "DatabaseSQLite", "Sources", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
     tests("Sources", "Features", ["Sources", "DatabaseSQLite", "Core", "Embedding", logging]),
     tests("Search", "Features", ["Search", "DatabaseSQLite", "Core", "Embedding", "Indexing", logging]),

@@ -36,15 +36,18 @@ package struct JobStore: Sendable {
 
     /// Whether a claim would find anything: a look at an index, on a reader.
     package func hasAvailable(on connection: any Connection) throws(DatabaseError) -> Bool {
-        try connection.row(
-            .both(
-                """
-                SELECT 1 FROM \(Table.job)
-                WHERE state = 'available'
-                    AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
-                LIMIT 1
-                """)) != nil
+        try connection.row(Self.lookSQL) != nil
     }
+
+    /// Every job has 0 crashes or more; saying so makes the planner search the index of available jobs, where it would
+    /// read the whole table otherwise.
+    private static let lookSQL = SQL.both(
+        """
+        SELECT 1 FROM \(Table.job)
+        WHERE state = 'available' AND crashes >= 0
+            AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
+        LIMIT 1
+        """)
 
     private func nextFence(on connection: any Connection) throws(DatabaseError) -> Int64? {
         try connection.row(

@@ -1,0 +1,149 @@
+import Core
+import DatabaseSQLite
+import Testing
+
+struct FeedStoreTests {
+    let feed = FeedStore()
+    let source = SourceID(1)
+
+    private func moment(_ seconds: Int64) -> Timestamp { Timestamp(microseconds: seconds * 1_000_000) }
+
+    /// Runs `body` on a new database with `entries` entries, items 101, 102, ….
+    private func onFeed(
+        of entries: Int64, _ body: @escaping @Sendable (any Connection) throws -> Void
+    ) async throws {
+        let file = DatabaseFile()
+        let database = try await file.open()
+        try await database.write { connection in
+            if entries > 0 {
+                try FeedStore().append(
+                    (1...entries).map { 100 + $0 }, of: SourceID(1), now: Timestamp(microseconds: 0), on: connection)
+            }
+            try body(connection)
+        }
+        await database.close()
+    }
+
+    private func positions(_ reading: FeedStore.Reading) -> [Int64]? {
+        if case .entries(let entries) = reading { entries.map(\.position) } else { nil }
+    }
+
+    private func prune(_ connection: any Connection, rows: Int64 = 1000, limit: Int64 = 1000) throws -> Int {
+        try feed.prune(followersSeenSince: moment(100), rows: rows, limit: limit, on: connection)
+    }
+
+    @Test func `a new feed is empty and at its beginning`() async throws {
+        try await onFeed(of: 0) { connection throws in
+            #expect(try feed.head(on: connection) == 0)
+            #expect(try feed.floor(on: connection) == 0)
+            #expect(try positions(feed.read(after: 0, limit: 10, on: connection)) == [])
+            #expect(try prune(connection) == 0)
+        }
+    }
+
+    @Test func `entries come in the order in which they were written, as many as asked for`() async throws {
+        try await onFeed(of: 5) { connection throws in
+            guard case .entries(let entries) = try feed.read(after: 1, limit: 3, on: connection) else {
+                Issue.record("nothing was pruned")
+                return
+            }
+            #expect(entries.map(\.position) == [2, 3, 4])
+            #expect(entries.map(\.item) == [102, 103, 104])
+            #expect(entries.allSatisfy { $0.source == source })
+            #expect(try positions(feed.read(after: 4, limit: 3, on: connection)) == [5])
+            #expect(try positions(feed.read(after: 5, limit: 3, on: connection)) == [])
+            #expect(try feed.head(on: connection) == 5)
+        }
+    }
+
+    @Test func `a position below the floor is too old, the floor itself is not`() async throws {
+        try await onFeed(of: 10) { connection throws in
+            try feed.follow("index", at: 4, now: moment(100), on: connection)
+            #expect(try prune(connection) == 4)
+            #expect(try feed.floor(on: connection) == 4)
+            #expect(try positions(feed.read(after: 4, limit: 100, on: connection)) == Array(5...10))
+            guard case .tooOld(let floor) = try feed.read(after: 3, limit: 100, on: connection) else {
+                Issue.record("entry 4 is gone and nobody was told")
+                return
+            }
+            #expect(floor == 4)
+        }
+    }
+
+    @Test func `pruning stops below the slowest live follower`() async throws {
+        try await onFeed(of: 10) { connection throws in
+            try feed.follow("fast", at: 9, now: moment(100), on: connection)
+            try feed.follow("slow", at: 3, now: moment(200), on: connection)
+            #expect(try prune(connection) == 3)
+            #expect(try prune(connection) == 0)
+            try feed.follow("slow", at: 7, now: moment(200), on: connection)
+            #expect(try prune(connection) == 4)
+        }
+    }
+
+    @Test func `a follower that was not seen for long holds nothing up`() async throws {
+        try await onFeed(of: 10) { connection throws in
+            try feed.follow("gone", at: 2, now: moment(99), on: connection)
+            try feed.follow("here", at: 8, now: moment(100), on: connection)
+            #expect(try prune(connection) == 8)
+        }
+    }
+
+    @Test func `without a live follower everything goes, and positions go on from there`() async throws {
+        try await onFeed(of: 10) { connection throws in
+            #expect(try prune(connection) == 10)
+            #expect(try feed.head(on: connection) == 10)
+            try feed.append([7], of: source, now: moment(0), on: connection)
+            #expect(try positions(feed.read(after: 10, limit: 10, on: connection)) == [11])
+        }
+    }
+
+    @Test func `beyond the cap entries go whoever may want them`() async throws {
+        try await onFeed(of: 10) { connection throws in
+            try feed.follow("slow", at: 1, now: moment(100), on: connection)
+            #expect(try prune(connection, rows: 4) == 6)
+            guard case .tooOld = try feed.read(after: 1, limit: 1, on: connection) else {
+                Issue.record("the slow follower was not told to rebuild")
+                return
+            }
+        }
+    }
+
+    @Test func `one step removes at most its limit, the oldest first`() async throws {
+        try await onFeed(of: 10) { connection throws in
+            #expect(try prune(connection, limit: 4) == 4)
+            #expect(try feed.floor(on: connection) == 4)
+            #expect(try prune(connection, limit: 4) == 4)
+            #expect(try prune(connection, limit: 4) == 2)
+            #expect(try prune(connection, limit: 4) == 0)
+        }
+    }
+
+    @Test func `a follower that claims more than there is hides nothing that comes later`() async throws {
+        try await onFeed(of: 3) { connection throws in
+            try feed.follow("ahead", at: 1_000_000, now: moment(100), on: connection)
+            #expect(try prune(connection) == 3)
+            #expect(try feed.floor(on: connection) == 3)
+            try feed.append([7], of: source, now: moment(0), on: connection)
+            #expect(try positions(feed.read(after: 3, limit: 10, on: connection)) == [4])
+        }
+    }
+
+    @Test func `an undone transaction leaves no gap and no entry`() async throws {
+        let file = DatabaseFile()
+        let database = try await file.open()
+        struct Refused: Error {}
+        await #expect(throws: Refused.self) {
+            try await database.write { connection in
+                try FeedStore().append([1, 2], of: SourceID(1), now: Timestamp(microseconds: 0), on: connection)
+                throw Refused()
+            }
+        }
+        let positions = try await database.write { connection in
+            try FeedStore().append([3], of: SourceID(1), now: Timestamp(microseconds: 0), on: connection)
+            return try FeedStore().head(on: connection)
+        }
+        #expect(positions == 1)
+        await database.close()
+    }
+}
