@@ -96,7 +96,7 @@ def main():
             wait_ready(house, server)
             claims, founds = measure(house, writer, texts, chance, samples)
         finally:
-            trouble = server.stop()
+            trouble = server.stop() + house.end_leftovers()
     report("commit_to_claim", claims, limits)
     print(f"commit_to_searchable over {len(founds)} samples: p50 {percentile(founds, 0.5):.1f} ms, "
           f"p99 {percentile(founds, 0.99):.1f} ms (the searches' own time included)")

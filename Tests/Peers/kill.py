@@ -83,6 +83,7 @@ class Round:
         finally:
             for place in [*self.workers, self.server]:
                 self.complaints += place.stop()
+            self.complaints += self.house.end_leftovers()
         return not self.complaints
 
     def _attach(self):

@@ -35,6 +35,29 @@ class House:
             LANG="C", LC_ALL="C")
         self.environment.pop("WORKER_ID", None)
 
+    def end_leftovers(self, patience=15):
+        """Kills what is still there after its server's end. - Returns: complaints."""
+        deadline = time.monotonic() + patience
+        while self._processes() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        left = self._processes()
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        return [f"process {pid} outlived its server by {patience} s" for pid in left]
+
+    def _processes(self):
+        """Whoever has this house in its environment, however its parent died."""
+        mark = f"MILLRACE_HOME={self.home}".encode()
+        found = []
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{name}/environ", "rb") as file:
+                    if int(name) != os.getpid() and mark in file.read().split(b"\0"):
+                        found.append(int(name))
+            except OSError:
+                pass  # Gone, or somebody else's.
+        return found
+
     def run(self, *arguments):
         """A command that must succeed."""
         answer = subprocess.run(
