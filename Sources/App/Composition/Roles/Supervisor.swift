@@ -31,18 +31,25 @@ struct Supervisor: Sendable {
     private func keep(_ place: Int) async {
         var failures = 0
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            guard let child = Child.start(arguments: ["worker"], environment: ["MILLRACE_SUPERVISED": "1"]) else {
+            let supervisor = [Child.supervisorVariable: "\(ThisProcess.id)"]
+            guard let child = Child.start(arguments: ["worker"], environment: supervisor) else {
                 logger.error(
                     "a worker could not be started", metadata: ["error": "\(String(cString: strerror(errno)))"])
                 return
             }
             let began = ContinuousClock.now
-            let end = await withGracefulShutdownHandler {
-                await child.wait()
-            } onGracefulShutdown: {
+            // Cancelled where another part failed, a port in use for one: without a word to the child, that would be
+            // waited for here for ever, and nobody would hear of the failure.
+            let end = await withTaskCancellationHandler {
+                await withGracefulShutdownHandler {
+                    await child.wait()
+                } onGracefulShutdown: {
+                    child.terminate()
+                }
+            } onCancel: {
                 child.terminate()
             }
-            if Task.isShuttingDownGracefully { return }
+            if Task.isShuttingDownGracefully || Task.isCancelled { return }
             await freeWhat(child.pid, held: end)
             guard end.isWorthRestarting else {
                 logger.error(
@@ -72,7 +79,10 @@ struct Supervisor: Sendable {
 }
 
 /// A child process of this program's own file.
-struct Child: Sendable {
+package struct Child: Sendable {
+    /// Where a worker learns the process id of the server that started it.
+    package static let supervisorVariable = "MILLRACE_SUPERVISED"
+
     let pid: Int32
 
     /// How a process ended.
@@ -100,7 +110,8 @@ struct Child: Sendable {
 
     /// Starts this program's file with other arguments; output goes where this process's goes.
     ///
-    /// The child begins with no signal blocked or ignored, whatever this process does with signals.
+    /// The child begins with no signal blocked or ignored, whatever this process does with signals, and with no file of
+    /// this process: a worker that outlives a killed server must not keep its port.
     static func start(arguments: [String], environment: [String: String]) -> Child? {
         let path = ThisProcess.executable
         var variables = ProcessInfo.processInfo.environment
@@ -123,9 +134,24 @@ struct Child: Sendable {
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        keepFilesFromChildren()
         var pid = pid_t()
         guard posix_spawn(&pid, path, nil, &attributes, argv, envp) == 0 else { return nil }
         return Child(pid: pid)
+    }
+
+    /// Marks every open file but the three standard ones to be closed in children. (Sockets of the HTTP server are not
+    /// opened so, and the C library's function that closes them all at a start is hidden from Swift.)
+    private static func keepFilesFromChildren() {
+        guard let folder = opendir("/proc/self/fd") else { return }
+        defer { closedir(folder) }
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard let descriptor = Int32(name), descriptor > 2 else { continue }
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        }
     }
 
     /// Waits on a thread of its own until the process has ended.

@@ -18,8 +18,8 @@ import Musl
 package struct WorkerRole: Sendable {
     private let settings: Settings
     private let logger: Logger
-    /// Whether a server started this worker, so that it must not outlive it.
-    private let isSupervised: Bool
+    /// The process that started this worker and that it must not outlive, or nil where a person started it.
+    private let supervisor: Int32?
     /// Called with the banner when the model is loaded.
     private let onReady: @Sendable (Banner) -> Void
 
@@ -33,10 +33,10 @@ package struct WorkerRole: Sendable {
     }
 
     package init(
-        settings: Settings, isSupervised: Bool, logger: Logger, onReady: @escaping @Sendable (Banner) -> Void
+        settings: Settings, supervisor: Int32?, logger: Logger, onReady: @escaping @Sendable (Banner) -> Void
     ) {
         self.settings = settings
-        self.isSupervised = isSupervised
+        self.supervisor = supervisor
         self.logger = logger
         self.onReady = onReady
     }
@@ -71,7 +71,7 @@ package struct WorkerRole: Sendable {
         let banner = Banner(
             name: name, device: embedder.device, batchSize: settings.batchSize, pollSeconds: settings.pollSeconds,
             model: settings.model)
-        let onReady = onReady
+        let (onReady, supervisor) = (onReady, supervisor)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
@@ -89,8 +89,9 @@ package struct WorkerRole: Sendable {
                         }, successTerminationBehavior: .ignore),
                     .init(
                         service: Part("parent") {
-                            try await cancelWhenGracefulShutdown { try await Self.watchParent() }
-                        }, successTerminationBehavior: isSupervised ? .gracefullyShutdownGroup : .ignore),
+                            guard let supervisor else { return }
+                            try await cancelWhenGracefulShutdown { try await Self.watch(supervisor) }
+                        }, successTerminationBehavior: supervisor == nil ? .ignore : .gracefullyShutdownGroup),
                     .init(
                         service: Part("work") {
                             try await server.waitUntilListening()
@@ -112,11 +113,11 @@ package struct WorkerRole: Sendable {
         await database.close()
     }
 
-    /// Returns when this process's parent has died. (The kernel's death signal follows the parent's thread, not its
-    /// process, and threads come and go.)
-    private static func watchParent() async throws {
-        let parent = getppid()
-        while getppid() == parent { try await Task.sleep(for: .seconds(1)) }
+    /// Returns when `supervisor` is no longer this process's parent, also where it died while the model was loading: who
+    /// asks for the parent only then learns who has adopted the process. (The kernel's death signal follows the parent's
+    /// thread, not its process, and threads come and go.)
+    private static func watch(_ supervisor: Int32) async throws {
+        while getppid() == supervisor { try await Task.sleep(for: .seconds(1)) }
     }
 
     /// Where this worker answers queries: in the data folder, or in the system's folder for short-lived files where the

@@ -31,7 +31,8 @@ struct Worker: Command {
         ])
         let terminal = Terminal.shared
         let role = WorkerRole(
-            settings: settings, isSupervised: ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] == "1",
+            settings: settings,
+            supervisor: ProcessInfo.processInfo.environment[Child.supervisorVariable].flatMap { Int32($0) },
             logger: serviceLogger(settings, "millrace.worker")
         ) { banner in
             terminal.result(

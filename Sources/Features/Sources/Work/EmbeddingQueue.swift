@@ -21,12 +21,11 @@ package struct EmbeddingQueue: Sendable {
     /// Claims a batch, then marks its rows `processing`. The inputs are read afterwards, by ``read(_:of:space:)``, and
     /// compared when they are settled, so an edit at any moment in between is seen.
     ///
-    /// Suspects come first every `turn` that is a multiple of eight, and whenever nothing else waits.
+    /// - Parameter turn: counts the claims of this process, from 1; see ``Suspicion/order(turn:)``.
     package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> [Job] {
         let jobs = jobs
-        let order: [Suspicion] = turn.isMultiple(of: 8) ? [.strong, .some, .none] : [.none, .some, .strong]
         let claimed = try await database.write { connection -> [Job] in
-            for suspicion in order {
+            for suspicion in Suspicion.order(turn: turn) {
                 let claimed = try jobs.claim(suspicion, limit: limit, worker: worker, on: connection)
                 if !claimed.isEmpty { return claimed }
             }

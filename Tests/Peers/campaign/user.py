@@ -1,0 +1,106 @@
+"""Executes the planned operations as other programs would: a foreign connection and a thread for each actor."""
+
+import json
+import sqlite3
+import threading
+import time
+
+from .plan import STATUS
+from .processes import connect
+
+
+class Workload:
+    """The actors at work. `log` is (operation, seconds since the start when it ended, rows changed or the error)."""
+
+    def __init__(self, plan, database, log_path):
+        self.plan = plan
+        self.database = database
+        self.log = []
+        self.refused = []
+        self._file = open(log_path, "w")
+        self._lock = threading.Lock()
+        self._start = None
+        actors = sorted({operation.actor for operation in plan.operations})
+        self._threads = [threading.Thread(target=self._act, args=(actor,), daemon=True) for actor in actors]
+
+    def start(self):
+        self._start = time.monotonic()
+        for thread in self._threads:
+            thread.start()
+
+    def is_over(self):
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def join(self):
+        for thread in self._threads:
+            thread.join()
+        self._file.close()
+
+    def _act(self, actor):
+        connection = connect(self.database)
+        connection.execute("PRAGMA legacy_alter_table = ON")
+        for operation in self.plan.operations:
+            if operation.actor != actor:
+                continue
+            time.sleep(max(0, self._start + operation.at - time.monotonic()))
+            try:
+                outcome = self._execute(connection, operation)
+            except sqlite3.Error as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                outcome = f"{type(error).__name__}: {error}"
+                # A key or code that is taken, and a column that a rebuild has forgotten and Millrace not yet brought
+                # back, are the user's own doing; anything else is a complaint.
+                if not isinstance(error, sqlite3.IntegrityError) and f"no such column: {STATUS}" not in str(error):
+                    self.refused.append(f"{operation}: {outcome}")
+            self._note(operation, outcome)
+        connection.close()
+
+    @staticmethod
+    def _execute(connection, operation):
+        if len(operation.statements) == 1 and not operation.hold:
+            sql, values = operation.statements[0]
+            return connection.execute(sql, values).rowcount
+        connection.execute("BEGIN" if operation.reads else "BEGIN IMMEDIATE")
+        rows = 0
+        for sql, values in operation.statements:
+            cursor = connection.execute(sql, values)
+            cursor.fetchall()
+            rows += max(cursor.rowcount, 0)
+        time.sleep(operation.hold)
+        connection.execute("COMMIT" if operation.commits else "ROLLBACK")
+        return rows
+
+    def _note(self, operation, outcome):
+        with self._lock:
+            entry = (operation, time.monotonic() - self._start, outcome)
+            self.log.append(entry)
+            self._file.write(json.dumps({
+                "number": operation.number, "at": round(entry[1], 3), "actor": operation.actor, "kind": operation.kind,
+                "outcome": outcome, "keys": None if operation.keys is None else sorted(operation.keys)[:2000],
+            }) + "\n")
+            self._file.flush()
+
+    def history(self, key):
+        """What was done to a row, in the order in which it ended."""
+        with self._lock:
+            entries = [entry for entry in self.log if entry[0].touches(key)]
+        return [f"{at:7.2f} s  {self._shown(operation, key)}  -> {outcome}" for operation, at, outcome in entries]
+
+    @staticmethod
+    def _shown(operation, key):
+        if len(operation.statements) <= 4:
+            return str(operation)
+        own = [values for _, values in operation.statements if values and values[-1] == key]
+        return f"#{operation.number} {operation.kind}: {str(own)[:90]}"
+
+    def last_texts(self):
+        """Texts that were written by planned operations, by key: candidates for rows that are gone."""
+        texts = {key: text for key, _, text in self.plan.rows}
+        for operation, _, _ in self.log:
+            for sql, values in operation.statements:
+                if sql.startswith("UPDATE") and "body = ?" in sql:
+                    texts[values[1]] = values[0]
+                elif sql.startswith("INSERT") and len(values) == 3:
+                    texts[values[0]] = values[2]
+        return texts
