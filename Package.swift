@@ -16,11 +16,12 @@ let settings: [SwiftSetting] = [
 
 /// The DAG of Docs/Targets.md: dependencies run downward only.
 func target(
-    _ name: String, _ group: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+    _ name: String, _ group: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = [],
+    exclude: [String] = []
 ) -> Target {
     .target(
-        name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", resources: resources,
-        swiftSettings: settings)
+        name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", exclude: exclude,
+        resources: resources, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ group: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -75,7 +76,7 @@ var targets: [Target] = [
 
 if !onlyCore {
     targets += [
-        target("Wire", "Edges", [grpcCore, grpcProtobuf, protobuf]),
+        target("Wire", "Edges", [grpcCore, grpcProtobuf, protobuf], exclude: ["Protos"]),
         target("InferenceRPC", "Adapters", ["Embedding", "Wire", grpcCore, grpcTransport, protobuf]),
         target(
             "Serve", "Edges", ["Messages", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore],
