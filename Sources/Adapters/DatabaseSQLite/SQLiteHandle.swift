@@ -19,7 +19,7 @@ final class SQLiteHandle: @unchecked Sendable {
     let file: String
     private let connection: OpaquePointer
     private let owner: DatabaseQueue
-    private var statements: [String: PreparedStatement] = [:]
+    private var statements: [StatementText: PreparedStatement] = [:]
     /// Pages in the write-ahead log after the last commit of this connection.
     private(set) var logPages = 0
 
@@ -114,14 +114,15 @@ final class SQLiteHandle: @unchecked Sendable {
 
     /// The statement of this text, compiled once per connection.
     func statement(_ text: String) throws(Core.DatabaseError) -> PreparedStatement {
-        if let statement = statements[text] {
+        let key = StatementText(text: text)
+        if let statement = statements[key] {
             return statement
         }
         if statements.count >= Self.cachedStatements {
             statements.removeAll()
         }
         let statement = try PreparedStatement(text, on: self, connection)
-        statements[text] = statement
+        statements[key] = statement
         return statement
     }
 

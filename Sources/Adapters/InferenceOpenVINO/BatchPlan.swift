@@ -20,16 +20,30 @@ struct BatchPlan: Equatable {
     /// Ranges of `order`.
     let batches: [Range<Int>]
 
-    /// O(n log n).
+    /// What starting a batch costs, in tokens of work: measured with all-MiniLM-L6-v2, batches of 8 against 128.
+    private static let startCost = 20
+
+    /// Cuts where padding and starts together cost least. O(n × `limit.texts`) after sorting.
     init(lengths: [Int], limit: BatchLimit) {
         order = lengths.indices.sorted { (lengths[$0], $1) > (lengths[$1], $0) }
+        // From the end: the least cost of the texts from a place on, and how many of them the first batch takes.
+        var cost = [Int](repeating: 0, count: order.count + 1)
+        var size = [Int](repeating: 0, count: order.count)
+        for start in order.indices.reversed() {
+            let width = max(1, lengths[order[start]])
+            let most = max(1, min(limit.texts, limit.tokens / width, order.count - start))
+            var least = Int.max
+            for count in 1...most {
+                let total = width * count + Self.startCost + cost[start + count]
+                if total <= least { (least, size[start]) = (total, count) }
+            }
+            cost[start] = least
+        }
         var batches: [Range<Int>] = []
         var start = 0
         while start < order.count {
-            let width = max(1, lengths[order[start]])
-            let count = max(1, min(limit.texts, limit.tokens / width, order.count - start))
-            batches.append(start..<start + count)
-            start += count
+            batches.append(start..<start + size[start])
+            start += size[start]
         }
         self.batches = batches
     }

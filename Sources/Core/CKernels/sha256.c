@@ -48,9 +48,16 @@ static void compress_plain(uint32_t state[8], const uint8_t *block, size_t block
 #include <immintrin.h>
 
 // CPUID leaf 7, EBX bit 29 (Intel SDM, volume 2A): the SHA extensions. SSE4.1 came long before them.
+// Asked once: on a virtual machine each CPUID leaves to the host.
 static int has_sha_extensions(void) {
-    unsigned a, b, c, d;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1);
+    static _Atomic int known;  // 0 not asked yet, 1 no, 2 yes
+    int answer = known;
+    if (answer == 0) {
+        unsigned a, b, c, d;
+        answer = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) ? 2 : 1;
+        known = answer;
+    }
+    return answer == 2;
 }
 
 // The instructions keep the state as (A,B,E,F) and (C,D,G,H), high lane first, and do two rounds each.

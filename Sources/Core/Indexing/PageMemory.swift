@@ -34,8 +34,8 @@ struct PageMemory {
         if lead > 0 { munmap(mapped, lead) }
         if slack > lead { munmap(base + byteCount, slack - lead) }
         #if os(Linux)
-        // Only advice: where huge pages are switched off the block works all the same.
-        _ = madvise(base, byteCount, 14 /* MADV_HUGEPAGE */)
+        // MADV_HUGEPAGE. Only advice: where huge pages are switched off the block works all the same.
+        _ = madvise(base, byteCount, 14)
         #endif
     }
 

@@ -27,6 +27,15 @@ struct BatchPlanTests {
         #expect(plan.batches == [0..<1, 1..<2])
     }
 
+    @Test func `a long text does not pad many short ones, and alike ones stay together`() {
+        let lengths = [100] + [Int](repeating: 10, count: 15)
+        let plan = BatchPlan(lengths: lengths, limit: BatchLimit(texts: 16, tokens: 10_000))
+        #expect(plan.batches == [0..<1, 1..<16])
+        let alike = BatchPlan(
+            lengths: [11] + [Int](repeating: 10, count: 15), limit: BatchLimit(texts: 16, tokens: 10_000))
+        #expect(alike.batches == [0..<16])
+    }
+
     @Test func `no texts make no batches`() {
         #expect(BatchPlan(lengths: [], limit: BatchLimit()).batches == [])
     }

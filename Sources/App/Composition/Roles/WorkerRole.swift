@@ -43,9 +43,9 @@ package struct WorkerRole: Sendable {
 
     /// Works until SIGTERM or SIGINT; what is in hand is settled or handed back first.
     package func run() async throws {
-        ThisProcess.standBack(by: settings.nice)
         let logger = logger
         let database = try await DatabaseOpening.open(settings, logger: logger)
+        ThisProcess.standBack(by: settings.nice)
         let models = ModelHost(settings: settings, logger: logger)
         // Before the incarnation is entered: a model that is not there is the user's to mend, not the queue's.
         let embedder: any Embedder

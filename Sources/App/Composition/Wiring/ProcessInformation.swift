@@ -25,12 +25,15 @@ package enum ThisProcess {
     }
 
     /// Lets other programs go first: every thread there is, for Linux keeps the value per thread, and those that come
-    /// after inherit it.
+    /// after inherit it. The database's writer alone stays as it is: it holds the lock that a user's program waits for,
+    /// and must not be kept from finishing by the model's threads.
     ///
     /// - Parameter nice: 0 to 19.
     package static func standBack(by nice: Int) {
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
         for thread in threads.compactMap(UInt32.init) {
+            let name = FileManager.default.contents(atPath: "/proc/self/task/\(thread)/comm") ?? Data()
+            if String(decoding: name, as: UTF8.self).hasPrefix("millrace-writer") { continue }
             _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), thread, Int32(nice))
         }
     }

@@ -66,7 +66,8 @@ struct StatusReport {
         guard !alive.isEmpty else { return terminal.result(terminal.text(.cliStatusNoWorkers)) }
         var table = TextTable([
             (terminal.text(.columnWorker), .left), (terminal.text(.columnState), .left),
-            (terminal.text(.rowCompleted), .right), (terminal.text(.rowFailed), .right), (terminal.text(.workersTruncated), .right),
+            (terminal.text(.rowCompleted), .right), (terminal.text(.rowFailed), .right),
+            (terminal.text(.workersTruncated), .right),
             ("", .left),
         ])
         for worker in alive {

@@ -40,7 +40,8 @@ extension WorkerStore {
 
     /// What all workers together have ever settled: grows while the table's rows live.
     package func totalSettled(on connection: any Connection) throws(DatabaseError) -> Int {
-        let row = try connection.row(.both("SELECT COALESCE(SUM(succeeded + failed + skipped), 0) FROM \(Table.worker)"))
+        let row = try connection.row(
+            .both("SELECT COALESCE(SUM(succeeded + failed + skipped), 0) FROM \(Table.worker)"))
         return Int(row?.integer(0) ?? 0)
     }
 }

@@ -30,26 +30,33 @@ package struct Template: Hashable, Sendable {
                 literal.append(character)
             case "{":
                 guard let end = rest.firstIndex(of: "}") else {
-                    throw SourceError(.badTemplate, "template \"\(template)\" opens a brace that it does not close: write {column}, or {{ for a brace")
+                    throw SourceError(
+                        .badTemplate,
+                        "template \"\(template)\" opens a brace that it does not close: write {column}, or {{ for a brace"
+                    )
                 }
                 let name = String(rest[..<end])
                 guard let column = columns.firstIndex(of: name) else {
                     throw SourceError(
                         .badTemplate,
-                        "template names {\(name)}, which is not among the text columns \(columns.joined(separator: ", ")): add it to --text")
+                        "template names {\(name)}, which is not among the text columns \(columns.joined(separator: ", ")): add it to --text"
+                    )
                 }
                 parts += [.literal(literal), .column(column)]
                 literal = ""
                 rest = rest[rest.index(after: end)...]
             case "}":
-                throw SourceError(.badTemplate, "template \"\(template)\" closes a brace that it did not open: write }} for a brace")
+                throw SourceError(
+                    .badTemplate, "template \"\(template)\" closes a brace that it did not open: write }} for a brace")
             default:
                 literal.append(character)
             }
         }
         parts.append(.literal(literal))
         guard parts.contains(where: { if case .column = $0 { true } else { false } }) else {
-            throw SourceError(.badTemplate, "template \"\(template)\" names no column: write {\(columns.first ?? "column")} where its text belongs")
+            throw SourceError(
+                .badTemplate,
+                "template \"\(template)\" names no column: write {\(columns.first ?? "column")} where its text belongs")
         }
         self.parts = parts
     }

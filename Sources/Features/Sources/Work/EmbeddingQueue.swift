@@ -3,9 +3,13 @@ package import Embedding
 
 /// Claims rows, reads them, and settles them: the queue as the embedding worker sees it.
 package struct EmbeddingQueue: Sendable {
-    private let database: any Database
+    let database: any Database
     private let jobs: JobStore
     private let workers = WorkerStore()
+
+    /// Rows of the user's that one body writes: between bodies the writer can end its group and leave the file free, so
+    /// that a user's program never waits for a whole batch.
+    private static let rowsPerBody = 32
 
     package init(database: any Database, jobs: JobStore = JobStore()) {
         self.database = database
@@ -14,19 +18,38 @@ package struct EmbeddingQueue: Sendable {
 
     // MARK: Claim
 
-    /// Claims a batch and marks its rows `processing`. The inputs are read afterwards, by ``read(_:spaces:)``.
+    /// Claims a batch, then marks its rows `processing`. The inputs are read afterwards, by ``read(_:of:space:)``, and
+    /// compared when they are settled, so an edit at any moment in between is seen.
     ///
     /// - Parameter turn: counts the claims of this process, from 1; see ``Suspicion/order(turn:)``.
     package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> [Job] {
         let jobs = jobs
-        return try await database.write { connection in
+        let claimed = try await database.write { connection -> [Job] in
             for suspicion in Suspicion.order(turn: turn) {
                 let claimed = try jobs.claim(suspicion, limit: limit, worker: worker, on: connection)
-                guard !claimed.isEmpty else { continue }
-                try Self.show("processing", claimed, on: connection)
-                return claimed
+                if !claimed.isEmpty { return claimed }
             }
             return []
+        }
+        do {
+            try await markProcessing(claimed)
+        } catch let error as DatabaseError where error.isRetryable {
+            // Best effort: the rows stay as they are, and so does the claim.
+        }
+        return claimed
+    }
+
+    private func markProcessing(_ claimed: [Job]) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for start in stride(from: 0, to: claimed.count, by: Self.rowsPerBody) {
+                let rows = claimed[start..<min(start + Self.rowsPerBody, claimed.count)]
+                group.addTask {
+                    try await database.write { connection in
+                        try Self.show("processing", Array(rows), on: connection)
+                    }
+                }
+            }
+            try await group.waitForAll()
         }
     }
 
@@ -120,8 +143,8 @@ package struct EmbeddingQueue: Sendable {
 
     // MARK: Settle
 
-    /// Settles a batch in one transaction; see ``EmbeddingSettlement``. Where the user's own constraints or triggers
-    /// refuse a row, the batch is settled row by row, and the refused one fails alone.
+    /// Settles a batch, each row in one transaction; see ``EmbeddingSettlement``. Where the user's own constraints or
+    /// triggers refuse a row, those that share its transaction are settled one by one, and the refused one fails alone.
     ///
     /// - Parameters:
     ///   - inModel: the claims that stay inside the model after this batch.
@@ -131,26 +154,45 @@ package struct EmbeddingQueue: Sendable {
         jitters: [Double]
     ) async throws -> SettledCounts {
         let settlement = EmbeddingSettlement(source: source, space: space, jobs: jobs)
+        return try await withThrowingTaskGroup(of: SettledCounts.self) { group in
+            // All wait in line together, so that the writer puts as many into a commit as its time allows.
+            for start in stride(from: 0, to: results.count, by: Self.rowsPerBody) {
+                let rows = start..<min(start + Self.rowsPerBody, results.count)
+                group.addTask {
+                    try await settle(
+                        Array(results[rows]), settlement, worker: worker, jitters: Array(jitters[rows]))
+                }
+            }
+            var counts = SettledCounts()
+            for try await settled in group { counts += settled }
+            // A fence that stays written down when its jobs are settled accuses nobody; an idle worker shows none.
+            if inModel.isEmpty { try await enterModel([], of: worker) }
+            return counts
+        }
+    }
+
+    private func settle(
+        _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, worker: WorkerID, jitters: [Double]
+    ) async throws -> SettledCounts {
         do {
-            return try await commit(worker: worker, inModel: inModel) { connection in
+            return try await commit(worker: worker) { connection in
                 try settlement.apply(results, now: .now(), jitters: jitters, on: connection)
             }
         } catch let error as DatabaseError where error.code == .constraint {
             var counts = SettledCounts()
             for (result, jitter) in zip(results, jitters) {
-                counts += try await settleAlone(result, settlement, jitter, worker: worker, inModel: inModel)
+                counts += try await settleAlone(result, settlement, jitter, worker: worker)
             }
             return counts
         }
     }
 
     private func settleAlone(
-        _ result: EmbeddingResult, _ settlement: EmbeddingSettlement, _ jitter: Double, worker: WorkerID,
-        inModel: Set<Int64>
+        _ result: EmbeddingResult, _ settlement: EmbeddingSettlement, _ jitter: Double, worker: WorkerID
     ) async throws -> SettledCounts {
         let refusal: JobFailure
         do {
-            return try await commit(worker: worker, inModel: inModel) { connection in
+            return try await commit(worker: worker) { connection in
                 try settlement.apply([result], now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.code == .constraint {
@@ -158,19 +200,18 @@ package struct EmbeddingQueue: Sendable {
         }
         do {
             let failed = EmbeddingResult(job: result.job, values: result.values, outcome: .failed(refusal, hash: nil))
-            return try await commit(worker: worker, inModel: inModel) { connection in
+            return try await commit(worker: worker) { connection in
                 try settlement.apply([failed], now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.code == .constraint {
-            return try await commit(worker: worker, inModel: inModel) { connection in
+            return try await commit(worker: worker) { connection in
                 try settlement.bury(result.job, refusal, now: .now(), on: connection)
             }
         }
     }
 
     private func commit(
-        worker: WorkerID, inModel: Set<Int64>,
-        _ body: @escaping @Sendable (any Connection) throws -> SettledCounts
+        worker: WorkerID, _ body: @escaping @Sendable (any Connection) throws -> SettledCounts
     ) async throws -> SettledCounts {
         let workers = workers
         return try await database.write { connection in
@@ -178,7 +219,6 @@ package struct EmbeddingQueue: Sendable {
             try workers.count(
                 succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
                 truncated: counts.truncated, of: worker, on: connection)
-            try workers.enterModel(inModel, of: worker, on: connection)
             return counts
         }
     }

@@ -75,7 +75,7 @@ struct EmbeddingSettlement: Sendable {
             switch (standings[index], result.outcome) {
             case (.lost, _):
                 counts.dropped += 1
-            case (.current, .gone), (.superseded, .gone):
+            case (.current, .gone):
                 changedItems += try forget(result.job.key, on: connection)
                 finished.append(result.job)
                 counts.dropped += 1

@@ -21,7 +21,18 @@ extension EmbeddingWorker {
                 // Not settled, so not lost: the same rows are claimed again.
                 logger.warning(
                     "a batch could not be settled and is handed back", metadata: ["error": "\(error)"])
-                try? await queue.handBack(jobs)
+                try await handBackWhenPossible(jobs)
+            }
+        }
+    }
+
+    /// Hands back, however long the database cannot be written: jobs of a living worker are freed by nobody else.
+    private func handBackWhenPossible(_ jobs: [Job]) async throws {
+        while true {
+            do {
+                return try await queue.handBack(jobs)
+            } catch let error as DatabaseError where error.isRetryable {
+                try await Task.sleep(for: .seconds(1))
             }
         }
     }

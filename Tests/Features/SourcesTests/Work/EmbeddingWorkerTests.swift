@@ -1,0 +1,171 @@
+import Core
+import Embedding
+import Logging
+import Testing
+
+@testable import Sources
+
+struct EmbeddingWorkerTests {
+    /// A table with these texts, attached.
+    private func shop(_ texts: [String]) async throws -> (Workshop, Source) {
+        let shop = try await Workshop()
+        for text in texts {
+            try shop.shell("INSERT INTO parts_master_features(feature_text) VALUES (\(Key.quote(.text(text))));")
+        }
+        return (shop, try await shop.attachParts())
+    }
+
+    @Test func `equal texts are embedded once, in a batch and over batches`() async throws {
+        let (shop, source) = try await shop(["a", "b", "a", "a", "c", "b"])
+        try await shop.work(batch: 2)
+        #expect(shop.embedder.texts.sorted() == ["a", "b", "c"])
+        try await shop.expectInStep(source)
+        try shop.shell("UPDATE parts_master_features SET embedding_status='pending';")
+        try await shop.work()
+        #expect(shop.embedder.texts.count == 3)
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `a batch that does not fit into memory passes in halves`() async throws {
+        let (shop, source) = try await shop(["a", "b", "c", "d", "e"])
+        shop.embedder.change { $0.mostTexts = 2 }
+        try await shop.work()
+        #expect(shop.embedder.calls.map(\.count) == [5, 2, 3, 1, 2])
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `the one text that fails fails alone`() async throws {
+        let (shop, _) = try await shop(["a", "b", "bad", "d", "e", "worse"])
+        shop.embedder.change { $0.failing = ["bad": .badInput, "worse": .runtimeFailure] }
+        try await shop.work()
+        #expect(
+            try shop.shell(
+                "SELECT group_concat(embedding_status) FROM (SELECT embedding_status FROM parts_master_features ORDER BY id);"
+            )
+                == "completed,completed,failed,completed,completed,pending")
+        #expect(try shop.shell("SELECT reason, error FROM millrace_job_dead;") == "badInput|\"bad\" cannot be embedded")
+        #expect(try shop.shell("SELECT state, key FROM millrace_job;") == "scheduled|6")
+        let totals = "SELECT sum(succeeded), sum(failed), sum(skipped), sum(truncated) FROM millrace_worker;"
+        #expect(try shop.shell(totals) == "4|1|0|0")
+    }
+
+    @Test func `a text longer than the model reads is counted, not failed`() async throws {
+        let (shop, source) = try await shop([String(repeating: "long ", count: 50), "short"])
+        try await shop.work()
+        #expect(try shop.shell("SELECT sum(succeeded), sum(truncated) FROM millrace_worker;") == "2|1")
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `it works until it is told to stop, and says goodbye`() async throws {
+        let (shop, source) = try await shop((0..<20).map { "text \($0)" })
+        let log = LogRecord()
+        let worker = try await shop.worker(logger: log.logger) { $0.batchSize = 3 }
+        async let work: Void = worker.work()
+        var rows = 0
+        for await message in log.stream where message == "row settled" {
+            rows += 1
+            if rows == 20 { break }
+        }
+        // Woken by a commit of another program, not by the poll of ten seconds.
+        try shop.shell("INSERT INTO parts_master_features(feature_text) VALUES ('one more');")
+        for await message in log.stream where message == "row settled" { break }
+        await worker.drain()
+        try await work
+        try await shop.expectInStep(source)
+        #expect(try shop.shell("SELECT state FROM millrace_worker;") == "stopped")
+    }
+
+    @Test func `a model that cannot be had ends the work and gives everything back`() async throws {
+        let (shop, _) = try await shop(["a", "b", "c"])
+        shop.embedder.change { $0.isMissing = true }
+        let worker = try await shop.worker { $0.batchSize = 1 }
+        await #expect(throws: EmbeddingError.self) { try await worker.work() }
+        #expect(try shop.shell("SELECT DISTINCT state FROM millrace_job;") == "available")
+        #expect(try shop.shell("SELECT DISTINCT embedding_status FROM parts_master_features;") == "pending")
+    }
+
+    @Test func `what was claimed but not begun is handed back at a stop`() async throws {
+        let (shop, _) = try await shop(["a", "b", "c", "d"])
+        let worker = try await shop.worker { settings in
+            settings.batchSize = 1
+            settings.batchesInModel = 1
+        }
+        let queue = shop.queue
+        // The stop comes while one row is in the model and the next one is claimed.
+        shop.embedder.change { state in
+            state.inside = { texts in
+                while (try? await queue.runningCount()) != 2 { await Task.yield() }
+                await worker.drain()
+            }
+        }
+        try await worker.work()
+        #expect(try shop.shell("SELECT state, count(*) FROM millrace_job;") == "available|3")
+        #expect(
+            try shop.shell(
+                "SELECT group_concat(embedding_status) FROM (SELECT embedding_status FROM parts_master_features ORDER BY id);"
+            ) == "completed,pending,pending,pending")
+    }
+
+    @Test func `suspects run alone, one at a time when they are strong`() async throws {
+        let (shop, source) = try await shop(["a", "b", "c", "d"])
+        try shop.shell(
+            "UPDATE millrace_job SET crashes = 2 WHERE key IN ('1','2'); UPDATE millrace_job SET crashes = 1 WHERE key='3';"
+        )
+        let log = LogRecord()
+        let worker = try await shop.worker(logger: log.logger)
+        async let work: Void = worker.work()
+        var rows = 0
+        for await message in log.stream where message == "row settled" {
+            rows += 1
+            if rows == 4 { break }
+        }
+        await worker.drain()
+        try await work
+        #expect(shop.embedder.calls == [["d"], ["c"], ["a"], ["b"]])
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `only what is inside the model is held against a row when its worker is lost`() async throws {
+        let (shop, source) = try await shop(["a", "b"])
+        let worker = try await shop.worker()
+        let id = try #require(await worker.id)
+        let jobs = try await shop.queue.claim(limit: 1, turn: 1, worker: id)
+        let more = try await shop.queue.claim(limit: 1, turn: 1, worker: id)
+        try await shop.queue.enterModel(Set(jobs.map(\.fence)), of: id)
+        let scheduler = QueueScheduler(database: shop.database, logger: .quiet) {
+            try EmbeddingQueue.showRescued($1, on: $0)
+        }
+        try await scheduler.declareLost(id, because: "a test says so")
+        #expect(
+            try shop.shell("SELECT key, state, crashes FROM millrace_job ORDER BY key;")
+                == "1|available|1\n2|available|0")
+        #expect(try shop.shell("SELECT DISTINCT embedding_status FROM parts_master_features;") == "pending")
+
+        // The lost incarnation notices, begins a new one, and its old claims settle nothing.
+        try await worker.beatOnce()
+        let next = try #require(await worker.id)
+        #expect(next != id)
+        try await worker.process(jobs + more)
+        #expect(try shop.shell("SELECT count(*) FROM parts_master_features WHERE clip_text_emb NOT NULL;") == "0")
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `a source removed while its rows are in hand is nobody's fault`() async throws {
+        let (shop, _) = try await shop(["a"])
+        let worker = try await shop.worker()
+        let jobs = try await shop.queue.claim(limit: 9, turn: 1, worker: try #require(await worker.id))
+        _ = try await shop.attachment.remove("parts_master_features", erases: false)
+        try await worker.process(jobs)
+        #expect(try shop.shell("SELECT count(*) FROM millrace_embedding;") == "0")
+    }
+}
+
+extension EmbeddingQueue {
+    /// How many jobs are claimed now.
+    fileprivate func runningCount() async throws -> Int {
+        try await database.read { connection in
+            Int(try connection.row(.both("SELECT COUNT(*) FROM \(Table.job) WHERE state = 'running'"))?.integer(0) ?? 0)
+        }
+    }
+}
