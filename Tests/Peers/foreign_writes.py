@@ -20,6 +20,7 @@ import threading
 import time
 import urllib.error
 
+from campaign import percentile
 from campaign.plan import TABLE, Texts, create_table
 from campaign.processes import House, Place, connect, wait_ready
 
@@ -66,11 +67,6 @@ class ClaimWatch:
                 self.moment = time.monotonic()
                 self._wanted.clear()
                 self._seen.set()
-
-
-def percentile(values, part):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
 def short_text(texts):

@@ -23,6 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from campaign import percentile
 from campaign.check import Judge
 from campaign.faults import Firing, TakeoverWatch
 from campaign.plan import TABLE, Plan, create_table
@@ -52,11 +53,6 @@ LONG = [Size(5000, 170, 40, 10, 4)] * 4 + [Size(5000, 170, 40, 10, 4, is_supervi
 
 def say(text):
     print(text, flush=True)
-
-
-def percentile(values, part):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
 class Round:
@@ -227,16 +223,16 @@ def main():
         size = rounds[number]
         began = time.monotonic()
         home = tempfile.mkdtemp(prefix="millrace-kill-")
-        round = Round(f"{seed}.{number}", size, home)
-        holds = round.run()
+        current = Round(f"{seed}.{number}", size, home)
+        holds = current.run()
         say(f"round {number + 1}: {size.rows} rows, kill -9 of {size.worker_kills} workers"
             f"{' (two supervised)' if size.is_supervised else ''} and {size.server_kills} servers, {size.stops} stops: "
             f"{'held' if holds else 'FAILED'} ({time.monotonic() - began:.0f} s)")
-        round.report(arguments.keep)
+        current.report(arguments.keep)
         if not holds:
             say(f"kill: FAILED in round {number + 1}: repeat with --seed {seed}; logs and database are in {home}")
             return 1
-        progress.held(round.takeovers())
+        progress.held(current.takeovers())
         if arguments.keep:
             say(f"  logs and database are in {home}")
         else:

@@ -118,13 +118,13 @@ class Plan:
     # The user
 
     def _workload(self, rows):
-        scale = max(1, rows // 40)
+        scale = max(40, rows // 40)  # Enough that the workers are seldom idle when they are killed.
         at = 0.0
         while at < self.seconds:
             actor = f"user{self.random.randrange(3)}"
             self._one(at, actor)
             at += self.random.expovariate(12)
-        for at in self._moments(2.5):
+        for at in self._moments(1.5):
             self._bulk_edit(at, scale)
         for at in self._moments(9):
             self._add(at, "batch", "set some to pending by hand", None,
