@@ -49,7 +49,7 @@ struct BatchPlan: Equatable {
     }
 
     /// Whether a batch may have so many texts. The runtime keeps what it compiled for every shape, rows × width, that it
-    /// has met: batches of any size took 1 GB where these few take 400 MB, and cost 2 % less padding.
+    /// has met: over 60,000 texts a worker with batches of any size reached 1,075 MB, one with these few 516 MB.
     private static func isShape(_ count: Int, most: Int, rest: Int) -> Bool {
         count == 1 || count == 4 || count.isMultiple(of: 8) || count == rest || (most < 8 && count == most)
     }

@@ -41,7 +41,11 @@ struct ServeCommand: Command {
             settings: settings, allowsOpenBind: allowOpen, logger: serviceLogger(settings, "millrace.serve")
         ) { address in
             terminal.result(terminal.text(.cliServing, ["address": address]))
-            terminal.result(terminal.text(.cliTry, ["command": "millrace search \"stainless steel hex bolt\""]))
+            // As it can be typed: with the path by which this program was called, and the port where it is another.
+            let program = CommandLine.arguments[0]
+            let port = settings.value(.port).origin == .standard ? "" : " --port \(settings.port)"
+            terminal.result(
+                terminal.text(.cliTry, ["command": "\(program) search \"stainless steel hex bolt\"\(port)"]))
         }
         try await role.run()
         terminal.result(terminal.text(.cliStopped))
