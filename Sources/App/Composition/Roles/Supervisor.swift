@@ -58,7 +58,7 @@ struct Supervisor: Sendable {
                 return
             }
             failures = began.duration(to: .now) > .seconds(30) ? 1 : failures + 1
-            let pause = min(0.2 * Double(1 << min(failures - 1, 8)), 30)
+            let pause = min(0.2 * Double(1 << min(failures - 1, 8)), end.longestPause)
             logger.warning(
                 "a worker ended and is started again",
                 metadata: ["worker": "\(place)", "end": "\(end)", "pause": "\(pause) s"])
@@ -97,6 +97,15 @@ package struct Child: Sendable {
             case .exited(let code):
                 code != Failure.Exit.usage.rawValue && code != Failure.Exit.config.rawValue
                     && code != Failure.Exit.unavailable.rawValue && code != Failure.Exit.noPermission.rawValue
+            }
+        }
+
+        /// The longest pause before a restart, in seconds. A killed process may have been killed by its input, which is found
+        /// by restarting soon; one that ends itself has said that it cannot go on.
+        var longestPause: Double {
+            switch self {
+            case .killed: 3
+            case .exited: 30
             }
         }
 
