@@ -33,7 +33,7 @@ final class OpenVINOModel: Sendable {
         // int8 weights carry their own precision; what is left in float runs in float32.
         properties.append(("INFERENCE_PRECISION_HINT", precision == .bf16 ? "bf16" : "f32"))
         // What is kept of shapes met before; by default 5,000 entries, a process that grows for as long as texts vary.
-        properties.append(("CPU_RUNTIME_CACHE_CAPACITY", "512"))
+        properties.append(("CPU_RUNTIME_CACHE_CAPACITY", "128"))
         if let threads { properties.append(("INFERENCE_NUM_THREADS", String(threads))) }
         if let cacheFolder { properties.append(("CACHE_DIR", cacheFolder)) }
         var compiled: OpaquePointer?
