@@ -54,7 +54,7 @@ final class PreparedStatement {
     }
 
     /// Runs it to its end and drops the rows that it may return. O(parameters) besides the statement's own work.
-    func run(_ parameters: [String: Value]) throws(DatabaseError) {
+    func run(_ parameters: Parameters) throws(DatabaseError) {
         try bind(parameters)
         var code = sqlite3_step(pointer)
         while code == SQLITE_ROW {
@@ -64,7 +64,7 @@ final class PreparedStatement {
     }
 
     /// Runs it and collects its rows.
-    func rows(_ parameters: [String: Value]) throws(DatabaseError) -> [Row] {
+    func rows(_ parameters: Parameters) throws(DatabaseError) -> [Row] {
         try bind(parameters)
         var rows: [Row] = []
         var code = sqlite3_step(pointer)
@@ -100,17 +100,9 @@ final class PreparedStatement {
         sqlite3_reset(pointer)
     }
 
-    private func bind(_ parameters: [String: Value]) throws(DatabaseError) {
-        precondition(
-            parameters.count == names.count,
-            "values were given for \(parameters.keys.sorted()), the statement names \(names): \(text)")
-        var index: Int32 = 0
-        for name in names {
-            index += 1
-            guard let value = parameters[name] else {
-                preconditionFailure("no value was given for :\(name): \(text)")
-            }
-            let code = bind(value, at: index)
+    private func bind(_ parameters: Parameters) throws(DatabaseError) {
+        try parameters.forEach(inOrderOf: names, of: text) { index, value throws(DatabaseError) in
+            let code = bind(value, at: Int32(index + 1))
             guard code == SQLITE_OK else {
                 throw handle.failure(code, statement: text)
             }

@@ -25,7 +25,7 @@ final class SQLiteConnection: Connection {
     }
 
     @discardableResult
-    func run(_ statement: SQL, _ parameters: [String: Value]) throws(DatabaseError) -> Int {
+    func run(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Int {
         try perform(statement.text(for: .sqlite), writing: true) { prepared throws(DatabaseError) in
             let before = handle.totalChanges
             try prepared.run(parameters)
@@ -34,7 +34,7 @@ final class SQLiteConnection: Connection {
     }
 
     @discardableResult
-    func runMany(_ statement: SQL, _ batch: [[String: Value]]) throws(DatabaseError) -> [Int] {
+    func runMany(_ statement: SQL, _ batch: [Parameters]) throws(DatabaseError) -> [Int] {
         try perform(statement.text(for: .sqlite), writing: true) { prepared throws(DatabaseError) in
             var counts: [Int] = []
             counts.reserveCapacity(batch.count)
@@ -47,7 +47,7 @@ final class SQLiteConnection: Connection {
         }
     }
 
-    func rows(_ statement: SQL, _ parameters: [String: Value]) throws(DatabaseError) -> [Row] {
+    func rows(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> [Row] {
         try perform(statement.text(for: .sqlite), writing: false) { prepared throws(DatabaseError) in
             try prepared.rows(parameters)
         }

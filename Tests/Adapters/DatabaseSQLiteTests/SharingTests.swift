@@ -83,7 +83,7 @@ import Testing
         let alone = try await Pace.measured(on: file.path)
         let writers = [one, two].map { database in
             Task {
-                let batch: [[String: Value]] = (0..<256).map { ["a": Value($0), "b": "a part", "c": 1.5.value] }
+                let batch: [Parameters] = (0..<256).map { ["a": Value($0), "b": "a part", "c": 1.5.value] }
                 while !Task.isCancelled {
                     try await database.write { try $0.runMany(.both("INSERT INTO t VALUES (:a, :b, :c)"), batch) }
                 }

@@ -70,7 +70,7 @@ final class Shell {
 final class Recorder: Connection {
     struct Statement: Hashable, Sendable {
         let text: String
-        let parameters: [String: Value]
+        let parameters: Parameters
     }
 
     private let connection: any Connection
@@ -80,24 +80,24 @@ final class Recorder: Connection {
 
     var dialect: Dialect { connection.dialect }
 
-    private func note(_ statement: SQL, _ parameters: [String: Value]) {
+    private func note(_ statement: SQL, _ parameters: Parameters) {
         let text = statement.text(for: dialect)
         if !statements.contains(where: { $0.text == text }) {
             statements.append(Statement(text: text, parameters: parameters))
         }
     }
 
-    func run(_ statement: SQL, _ parameters: [String: Value]) throws(DatabaseError) -> Int {
+    func run(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Int {
         note(statement, parameters)
         return try connection.run(statement, parameters)
     }
 
-    func runMany(_ statement: SQL, _ batch: [[String: Value]]) throws(DatabaseError) -> [Int] {
+    func runMany(_ statement: SQL, _ batch: [Parameters]) throws(DatabaseError) -> [Int] {
         if let parameters = batch.first { note(statement, parameters) }
         return try connection.runMany(statement, batch)
     }
 
-    func rows(_ statement: SQL, _ parameters: [String: Value]) throws(DatabaseError) -> [Row] {
+    func rows(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> [Row] {
         note(statement, parameters)
         return try connection.rows(statement, parameters)
     }

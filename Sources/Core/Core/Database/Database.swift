@@ -31,16 +31,16 @@ package protocol Connection {
 
     /// Runs one statement and returns the number of rows it changed (those that triggers changed not counted).
     @discardableResult
-    func run(_ statement: SQL, _ parameters: [String: Value]) throws(DatabaseError) -> Int
+    func run(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Int
 
     /// Runs one prepared statement once per element of `batch`, in one round trip where the database has such.
     ///
     /// - Returns: the number of rows that each run changed; as many as `batch` has elements.
     @discardableResult
-    func runMany(_ statement: SQL, _ batch: [[String: Value]]) throws(DatabaseError) -> [Int]
+    func runMany(_ statement: SQL, _ batch: [Parameters]) throws(DatabaseError) -> [Int]
 
     /// All rows of the result. The caller bounds it by LIMIT.
-    func rows(_ statement: SQL, _ parameters: [String: Value]) throws(DatabaseError) -> [Row]
+    func rows(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> [Row]
 
     /// Runs text with several statements and no parameters: DDL and triggers.
     func script(_ text: String) throws(DatabaseError)
@@ -57,7 +57,7 @@ extension Connection {
     }
 
     /// The first row, or nil where the result is empty.
-    package func row(_ statement: SQL, _ parameters: [String: Value] = [:]) throws(DatabaseError) -> Row? {
+    package func row(_ statement: SQL, _ parameters: Parameters = [:]) throws(DatabaseError) -> Row? {
         try rows(statement, parameters).first
     }
 }

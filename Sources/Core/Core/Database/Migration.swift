@@ -4,16 +4,19 @@ package struct Migration: Sendable {
     package let name: String
     /// DDL per database, applied in one transaction.
     package let sqlite: String
+    package let postgres: String
 
-    package init(version: Int64, name: String, sqlite: String) {
+    package init(version: Int64, name: String, sqlite: String, postgres: String) {
         self.version = version
         self.name = name
         self.sqlite = sqlite
+        self.postgres = postgres
     }
 
     package func text(for dialect: Dialect) -> String {
         switch dialect {
         case .sqlite: sqlite
+        case .postgres: postgres
         }
     }
 
@@ -21,7 +24,8 @@ package struct Migration: Sendable {
     package static let all = [
         Migration(
             version: 1, name: "initial",
-            sqlite: String(decoding: PackageResources._01_initial_sqlite_sql, as: UTF8.self))
+            sqlite: String(decoding: PackageResources._01_initial_sqlite_sql, as: UTF8.self),
+            postgres: String(decoding: PackageResources._01_initial_postgres_sql, as: UTF8.self))
     ]
 }
 
@@ -34,10 +38,15 @@ extension Database {
     @discardableResult
     package func migrate(_ migrations: [Migration] = Migration.all) async throws -> [String] {
         try await write { connection in
+            if connection.dialect == .postgres {
+                // Two that start at once wait for each other here; on SQLite every write transaction is alone.
+                try connection.script(
+                    "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace")
+            }
             try connection.script(
                 """
-                CREATE TABLE IF NOT EXISTS \(Table.migration)(
-                    version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)
+                CREATE TABLE IF NOT EXISTS \(Table.migration.name(in: connection.dialect))(
+                    version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)
                 """)
             let applied = try connection.rows(.both("SELECT version FROM \(Table.migration) ORDER BY version"))
                 .map { $0.integer(0) }

@@ -1,27 +1,107 @@
 /// The databases that Millrace speaks.
-package enum Dialect: String, Sendable, Hashable {
+package enum Dialect: String, Sendable, Hashable, CaseIterable {
     case sqlite
+    case postgres
 }
 
 /// A statement, as text per database: one text where plain SQL serves, a pair where it must be one.
 ///
-/// Parameters are named (`:key`). Values are always bound; identifiers of the user's come in by ``Identifier`` alone.
+/// Parameters are named (`:key`). Values are always bound; identifiers of the user's come in by ``Identifier`` alone,
+/// Millrace's own tables by ``Table``, whose name each database's text then gets.
 package struct SQL: Sendable, Hashable {
-    private let sqlite: String
+    private let sqlite: String?
+    private let postgres: String?
 
-    /// A statement whose text is the same on every database, Millrace's own tables aside: those are written as
-    /// ``Table`` constants in the interpolation.
-    package static func both(_ text: String) -> SQL {
-        SQL(sqlite: text)
+    /// A statement whose text is the same on every database, the names of Millrace's own tables aside.
+    package static func both(_ text: SQLText) -> SQL {
+        SQL(sqlite: text, postgres: text)
     }
 
-    package init(sqlite: String) {
-        self.sqlite = sqlite
+    package init(sqlite: SQLText, postgres: SQLText) {
+        self.sqlite = sqlite.sqlite
+        self.postgres = postgres.postgres
     }
 
+    /// A statement that only one database is ever asked, such as a look into its catalogue.
+    package init(sqlite: SQLText) {
+        self.sqlite = sqlite.sqlite
+        postgres = nil
+    }
+
+    package init(postgres: SQLText) {
+        sqlite = nil
+        self.postgres = postgres.postgres
+    }
+
+    /// The text for `dialect`. It is a fault of the caller to ask for one that the statement does not have.
     package func text(for dialect: Dialect) -> String {
-        switch dialect {
-        case .sqlite: sqlite
+        let text =
+            switch dialect {
+            case .sqlite: sqlite
+            case .postgres: postgres
+            }
+        guard let text else {
+            preconditionFailure("this statement is not written for \(dialect): \(sqlite ?? postgres ?? "")")
+        }
+        return text
+    }
+}
+
+/// A statement's text while it is being written, with the name of a ``Table`` in each database's own form.
+package struct SQLText: ExpressibleByStringInterpolation, Sendable {
+    fileprivate let sqlite: String
+    fileprivate let postgres: String
+
+    package init(stringLiteral text: String) {
+        self.init(text)
+    }
+
+    /// Text that names no table of Millrace's own.
+    package init(_ text: String) {
+        sqlite = text
+        postgres = text
+    }
+
+    package init(stringInterpolation text: StringInterpolation) {
+        sqlite = text.sqlite
+        postgres = text.postgres
+    }
+
+    package struct StringInterpolation: StringInterpolationProtocol {
+        fileprivate var sqlite: String
+        fileprivate var postgres: String
+
+        package init(literalCapacity: Int, interpolationCount: Int) {
+            sqlite = ""
+            sqlite.reserveCapacity(literalCapacity + interpolationCount * 16)
+            postgres = sqlite
+        }
+
+        package mutating func appendLiteral(_ literal: String) {
+            sqlite += literal
+            postgres += literal
+        }
+
+        package mutating func appendInterpolation(_ table: Table) {
+            sqlite += table.name(in: .sqlite)
+            postgres += table.name(in: .postgres)
+        }
+
+        package mutating func appendInterpolation(_ identifier: Identifier) {
+            appendLiteral(identifier.quoted)
+        }
+
+        package mutating func appendInterpolation(_ part: SQLText) {
+            sqlite += part.sqlite
+            postgres += part.postgres
+        }
+
+        package mutating func appendInterpolation(_ text: String) {
+            appendLiteral(text)
+        }
+
+        package mutating func appendInterpolation(_ number: some BinaryInteger) {
+            appendLiteral(String(number))
         }
     }
 }

@@ -101,7 +101,7 @@ extension JobStore {
     package func failed(
         source: SourceID, reason: String?, key: Key?, limit: Int, on connection: any Connection
     ) throws(DatabaseError) -> [Key] {
-        let parameters: [String: Value] = [
+        let parameters: Parameters = [
             "source": Value(source), "reason": Value(reason), "key": Value(key?.literal), "limit": Value(limit),
             "held": .text(Self.heldReason),
         ]

@@ -19,7 +19,7 @@ package struct JobStore: Sendable {
     ) throws(DatabaseError) -> [Job] {
         guard let fence = try nextFence(on: connection) else {
             throw DatabaseError(
-                .corrupt, "the counter \"fence\" is missing from \(Table.counter): restore the database")
+                .corrupt, "the counter \"fence\" is missing from Millrace's table of counters: restore the database")
         }
         let rows = try connection.rows(
             Self.claimSQL,
@@ -117,7 +117,7 @@ package struct JobStore: Sendable {
             jobs.map(claimParameters))
     }
 
-    private func claimParameters(_ job: Job) -> [String: Value] {
+    private func claimParameters(_ job: Job) -> Parameters {
         ["id": Value(job.id), "fence": .integer(job.fence)]
     }
 

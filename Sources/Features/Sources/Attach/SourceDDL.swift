@@ -34,11 +34,11 @@ package struct SourceDDL: Sendable {
         columns.map { "OLD.\($0) IS NOT NEW.\($0) COLLATE BINARY" }.joined(separator: " OR ")
     }
 
-    private let unguarded = "NOT EXISTS (SELECT 1 FROM \(Table.guardRow))"
+    private let unguarded = "NOT EXISTS (SELECT 1 FROM \(Table.guardRow.name(in: .sqlite)))"
 
     private func enqueue(_ values: String) -> String {
         """
-        INSERT INTO \(Table.job)(source_id, key) \(values)
+        INSERT INTO \(Table.job.name(in: .sqlite))(source_id, key) \(values)
             ON CONFLICT (source_id, key) DO UPDATE SET
                 wanted_rev = wanted_rev + 1, attempt = 0, crashes = 0, alone_crashes = 0, run_at = NULL,
                 state = CASE state WHEN 'running' THEN 'running' ELSE 'available' END;
@@ -52,12 +52,12 @@ package struct SourceDDL: Sendable {
     private func forget(_ row: String) -> String {
         let matches = "source_id = \(source) AND key = \(keyExpression(row))"
         return """
-            INSERT INTO \(Table.feed)(source_id, item_id, at)
+            INSERT INTO \(Table.feed.name(in: .sqlite))(source_id, item_id, at)
                 SELECT source_id, id, CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)
-                FROM \(Table.embedding) WHERE \(matches);
-            DELETE FROM \(Table.embedding) WHERE \(matches);
-            DELETE FROM \(Table.job) WHERE \(matches);
-            DELETE FROM \(Table.deadJob) WHERE \(matches);
+                FROM \(Table.embedding.name(in: .sqlite)) WHERE \(matches);
+            DELETE FROM \(Table.embedding.name(in: .sqlite)) WHERE \(matches);
+            DELETE FROM \(Table.job.name(in: .sqlite)) WHERE \(matches);
+            DELETE FROM \(Table.deadJob.name(in: .sqlite)) WHERE \(matches);
             """
     }
 

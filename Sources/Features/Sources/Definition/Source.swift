@@ -83,7 +83,7 @@ package struct SourceStore: Sendable {
     /// The row of a source as SQL text with literals, for a person to run. The backfill then begins with the server.
     func insertText(collection: String, _ definition: SourceDefinition, id: SourceID) -> String {
         """
-        INSERT INTO \(Table.source)(id, collection, table_name, definition, model, state, created_at)
+        INSERT INTO \(Table.source.name(in: .sqlite))(id, collection, table_name, definition, model, state, created_at)
         VALUES (\(id), \(Key.quote(.text(collection))), \(Key.quote(.text(definition.table))),
             \(Key.quote(.text(definition.encoded()))), \(Key.quote(.text(definition.model))), 'backfilling',
             CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER));

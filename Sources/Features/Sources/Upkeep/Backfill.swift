@@ -88,7 +88,7 @@ package struct Backfill: Sendable {
         after key: String?, _ source: Source, limit: Int, wholeVectors: Bool, on connection: any Connection
     ) throws -> [Row] {
         let statements = RowStatements(source)
-        var parameters: [String: Value] = [:]
+        var parameters: Parameters = [:]
         if let key {
             guard let found = statements.parameters(for: Key(literal: key)) else {
                 throw SourceError(.damaged, "source \"\(source.collection)\" stopped at a key that is none: \(key)")
@@ -192,7 +192,7 @@ struct RowWish: Sendable {
     func show(_ status: String, _ keys: [Key], on connection: any Connection) throws(DatabaseError) {
         try connection.runMany(
             statements.setStatus,
-            keys.compactMap { key in statements.parameters(for: key)?.merging(["status": .text(status)]) { $1 } })
+            keys.compactMap { key in statements.parameters(for: key)?.adding("status", .text(status)) })
     }
 
     private static let wantSQL = SQL.both(

@@ -92,7 +92,7 @@ package struct Sweep: Sendable {
     private static func judge(
         _ row: Row, _ source: Source, _ space: Space, _ template: Template, on connection: any Connection
     ) throws -> Verdict {
-        let parameters: [String: Value] = ["source": Value(source.id), "key": row[0]]
+        let parameters: Parameters = ["source": Value(source.id), "key": row[0]]
         let status = row[1].text ?? ""
         if let job = try connection.row(
             .both("SELECT state FROM \(Table.job) WHERE source_id = :source AND key = :key"), parameters)

@@ -65,7 +65,7 @@ package struct EmbeddingQueue: Sendable {
             guard let source = try SourceStore().find(source, on: connection) else { continue }
             let statements = RowStatements(source)
             let batch = jobs.compactMap { job in
-                statements.parameters(for: job.key).map { $0.merging(["status": .text(status)]) { $1 } }
+                statements.parameters(for: job.key).map { $0.adding("status", .text(status)) }
             }
             do {
                 try connection.runMany(statements.setStatus, batch)

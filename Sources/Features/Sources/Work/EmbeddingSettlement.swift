@@ -172,7 +172,7 @@ struct EmbeddingSettlement: Sendable {
         try connection.runMany(
             statements.setStatus,
             jobs.compactMap { job in
-                statements.parameters(for: job.key).map { $0.merging(["status": .text(status)]) { $1 } }
+                statements.parameters(for: job.key).map { $0.adding("status", .text(status)) }
             })
     }
 

@@ -71,15 +71,15 @@ package struct RowStatements: Sendable {
     }
 
     /// The parameters that name a row, or nil where the stored key is not of this source's form.
-    package func parameters(for key: Key) -> [String: Value]? {
+    package func parameters(for key: Key) -> Parameters? {
         guard let values = key.values, values.count == definition.key.count else { return nil }
-        var parameters: [String: Value] = [:]
+        var parameters: Parameters = [:]
         for (index, value) in values.enumerated() { parameters["k\(index)"] = value }
         return parameters
     }
 
     /// The parameters that name a row and the text that was read from it.
-    package func parameters(for key: Key, texts: [Value]) -> [String: Value]? {
+    package func parameters(for key: Key, texts: [Value]) -> Parameters? {
         guard var parameters = parameters(for: key) else { return nil }
         for (index, value) in texts.enumerated() { parameters["t\(index)"] = value }
         return parameters
