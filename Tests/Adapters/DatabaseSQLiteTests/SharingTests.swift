@@ -51,7 +51,7 @@ import Testing
 
     @Test func `a schema of a newer program is refused`() async throws {
         let database = try await file.open()
-        let newer = Migration(version: 9_999, name: "later", sqlite: "CREATE TABLE later(a)")
+        let newer = Migration(version: 9_999, name: "later", sqlite: "CREATE TABLE later(a)", postgres: "")
         try await database.migrate(Migration.all + [newer])
         #expect(await code { try await database.migrate() } == .newerVersion)
         await database.close()

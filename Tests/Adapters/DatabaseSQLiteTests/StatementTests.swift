@@ -88,7 +88,7 @@ import Testing
                 """)
         }
         do {
-            _ = try await database.write { try $0.rows(.both(text)) }
+            _ = try await database.write { try $0.rows(.both(SQLText(text))) }
             Issue.record("it succeeded")
         } catch let error as DatabaseError {
             #expect(error.code == expected)

@@ -117,7 +117,7 @@ extension Connection {
             WorkerStore.Introduction(name: name, host: "host", pid: 7), now: Timestamp(microseconds: 1000), on: self)
     }
 
-    func count(_ table: String) throws -> Int64 {
+    func count(_ table: Table) throws -> Int64 {
         try row(.both("SELECT COUNT(*) FROM \(table)"))?.integer(0) ?? 0
     }
 }

@@ -112,10 +112,10 @@ struct StatementTests {
             _ = try jobs.freeOrphans(on: recorder)
             var looked = 0
             for statement in recorder.statements
-            where statement.text.contains("\(Table.job)\n") || statement.text.contains("\(Table.job) ") {
+            where statement.text.contains("\(Table.job.name(in: .sqlite))\n") || statement.text.contains("\(Table.job.name(in: .sqlite)) ") {
                 let plan = try plan(statement, connection)
                 looked += 1
-                for step in plan where step.contains(Table.job) {
+                for step in plan where step.contains(Table.job.name(in: .sqlite)) {
                     #expect(
                         step.hasPrefix("SEARCH") || step.contains("INDEX"), "\(step) in \(plan) of \(statement.text)")
                 }
