@@ -15,7 +15,7 @@ import Testing
         #expect(settings.port == 8000)
         #expect(settings.databaseURL == "sqlite:///nowhere/millrace/millrace.db")
         #expect(settings.models == "/nowhere/millrace/deps/models")
-        #expect(settings.batchSize == 256)
+        #expect(settings.batchSize == 512)
         #expect(settings.pollSeconds == 10)
         #expect(settings.workers == 1)
         #expect(settings.threads == nil)

@@ -77,7 +77,7 @@ package struct Settings: Sendable {
         case .host: "127.0.0.1"
         case .allowedHosts: ""
         case .workers: "1"
-        case .batchSize: "256"
+        case .batchSize: "512"
         case .pollInterval: "10"
         case .device: "auto"
         case .precision: ""
