@@ -68,7 +68,7 @@ package struct ServerRole: Sendable {
                     },
                     part("wal") {
                         try await Self.repeatedly(.seconds(60), logger) {
-                            _ = try await database.truncateWAL()
+                            _ = try await (database as? SQLiteDatabase)?.truncateWAL()
                             return false
                         }
                     },

@@ -2,6 +2,8 @@
 package enum Setting: String, CaseIterable, Sendable {
     case home = "MILLRACE_HOME"
     case database = "DATABASE_URL"
+    case databaseListen = "DATABASE_LISTEN_URL"
+    case databasePrepared = "DATABASE_PREPARED"
     case port = "PORT"
     case host = "MILLRACE_HOST"
     case allowedHosts = "MILLRACE_ALLOWED_HOSTS"
@@ -24,7 +26,9 @@ package enum Setting: String, CaseIterable, Sendable {
     package var explanation: String {
         switch self {
         case .home: "data folder"
-        case .database: "the database that holds your tables and Millrace's: sqlite:///path/to/file"
+        case .database: "the database that holds your tables and Millrace's: sqlite:///path/to/file or postgres://…"
+        case .databaseListen: "PostgreSQL behind a pooler: the server itself, for LISTEN"
+        case .databasePrepared: "PostgreSQL: off behind a pooler that keeps no prepared statements"
         case .port: "HTTP port of serve"
         case .host: "address that serve binds; loopback by default"
         case .allowedHosts: "further names by which browsers may call the server, with commas"
@@ -45,12 +49,20 @@ package enum Setting: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether its value is hidden where settings are printed.
-    package var isSecret: Bool {
+    /// The value as it may be printed: of a secret nothing, of a database's URL all but the password.
+    package func shown(_ value: String) -> String {
         switch self {
-        case .alertWebhook, .alertSecret: true
-        default: false
+        case .alertWebhook, .alertSecret: value.isEmpty ? "" : "(hidden)"
+        case .database, .databaseListen: Self.withoutPassword(value)
+        default: value
         }
+    }
+
+    /// `postgres://user:secret@host/database` with the secret, there or among the parameters, as `***`.
+    private static func withoutPassword(_ url: String) -> String {
+        guard url.hasPrefix("postgres") else { return url }
+        return url.replacing(#/(?<begin>^[a-z]+:\/\/[^@\/:?]*:)[^@\/]*@/#) { "\($0.output.begin)***@" }
+            .replacing(#/(?<name>[?&](?:ssl)?password=)[^&]*/#) { "\($0.output.name)***" }
     }
 }
 
