@@ -21,6 +21,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case logLevel = "MILLRACE_LOG_LEVEL"
     case alertWebhook = "MILLRACE_ALERT_WEBHOOK"
     case alertSecret = "MILLRACE_ALERT_SECRET"
+    case alertQueueAge = "MILLRACE_ALERT_QUEUE_AGE"
 
     /// What the setting is for, in a line.
     package var explanation: String {
@@ -44,8 +45,9 @@ package enum Setting: String, CaseIterable, Sendable {
         case .workerName: "a worker's name"
         case .nice: "how far a worker stands back for other programs, 0 to 19"
         case .logLevel: "trace, debug, info, notice, warning or error"
-        case .alertWebhook: "URL that is called on repeated failure"
+        case .alertWebhook: "URL that is called on repeated failure, a lost worker, jobs that wait too long"
         case .alertSecret: "key that signs those calls"
+        case .alertQueueAge: "seconds that the next job may have waited before that is told"
         }
     }
 

@@ -92,6 +92,7 @@ package struct Settings: Sendable {
         case .nice: "5"
         case .logLevel: "info"
         case .alertWebhook, .alertSecret: ""
+        case .alertQueueAge: "600"
         }
     }
 
@@ -117,6 +118,7 @@ package struct Settings: Sendable {
     package var logLevel: Logger.Level { Logger.Level(rawValue: value(.logLevel).value.lowercased()) ?? .info }
     package var alertWebhook: String? { text(.alertWebhook) }
     package var alertSecret: String? { text(.alertSecret) }
+    package var alertQueueAge: Duration { .seconds(whole(.alertQueueAge)) }
     package var workerName: String? { text(.workerName) }
     package var allowedHosts: [String] {
         value(.allowedHosts).value.split(separator: ",").map { $0.filter { $0 != " " } }
@@ -135,6 +137,7 @@ package struct Settings: Sendable {
     private func check() throws(Failure) {
         let ranges: [(Setting, ClosedRange<Int>)] = [
             (.port, 0...65535), (.workers, 0...64), (.batchSize, 1...10000), (.nice, 0...19),
+            (.alertQueueAge, 1...31_536_000),
         ]
         if let url = alertWebhook, !url.hasPrefix("http://"), !url.hasPrefix("https://") {
             throw Failure(.config, "MILLRACE_ALERT_WEBHOOK is not an http:// or https:// URL: correct it")

@@ -41,7 +41,8 @@ extension Database {
             if connection.dialect == .postgres {
                 // Two that start at once wait for each other here; on SQLite every write transaction is alone.
                 try connection.script(
-                    "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace")
+                    "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace"
+                )
             }
             try connection.script(
                 """
