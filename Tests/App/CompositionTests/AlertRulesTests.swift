@@ -1,7 +1,7 @@
-import Core
 import Testing
 
 @testable import Composition
+@testable import Core
 
 @Suite struct `An alert of failures` {
     private let start = ContinuousClock.now
@@ -101,7 +101,7 @@ import Testing
             let next = Int64(second * 10)
             if rule.look(line(next, next + 700), now: start + .seconds(second)) != nil { first = second }
         }
-        #expect(first == 70)
+        #expect(first == 60)
     }
 
     @Test func `forgets the past where nothing waits`() {

@@ -25,7 +25,11 @@ package struct Migration: Sendable {
         Migration(
             version: 1, name: "initial",
             sqlite: String(decoding: PackageResources._01_initial_sqlite_sql, as: UTF8.self),
-            postgres: String(decoding: PackageResources._01_initial_postgres_sql, as: UTF8.self))
+            postgres: String(decoding: PackageResources._01_initial_postgres_sql, as: UTF8.self)),
+        Migration(
+            version: 2, name: "model_limit",
+            sqlite: String(decoding: PackageResources._02_model_limit_sqlite_sql, as: UTF8.self),
+            postgres: String(decoding: PackageResources._02_model_limit_postgres_sql, as: UTF8.self)),
     ]
 }
 
