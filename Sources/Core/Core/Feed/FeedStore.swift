@@ -21,7 +21,9 @@ package struct FeedStore: Sendable {
         _ items: [Int64], of source: SourceID, now: Timestamp, on connection: any Connection
     ) throws(DatabaseError) {
         try connection.runMany(
-            .both("INSERT INTO \(Table.feed)(source_id, item_id, at) VALUES (:source, :item, :now)"),
+            SQL(
+                sqlite: "INSERT INTO \(Table.feed)(source_id, item_id, at) VALUES (:source, :item, :now)",
+                postgres: "INSERT INTO \(Table.feedIn)(source_id, item_id, at) VALUES (:source, :item, :now)"),
             items.map { ["source": Value(source), "item": .integer($0), "now": Value(now)] })
     }
 

@@ -51,7 +51,9 @@ package struct JobStore: Sendable {
 
     private func nextFence(on connection: any Connection) throws(DatabaseError) -> Int64? {
         try connection.row(
-            .both("UPDATE \(Table.counter) SET value = value + 1 WHERE name = 'fence' RETURNING value"))?.integer(0)
+            SQL(
+                sqlite: "UPDATE \(Table.counter) SET value = value + 1 WHERE name = 'fence' RETURNING value",
+                postgres: "SELECT nextval('millrace.fence')"))?.integer(0)
     }
 
     private static let claimSQL = SQL(
@@ -64,6 +66,17 @@ package struct JobStore: Sendable {
                     AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
                 ORDER BY crashes, priority DESC, id
                 LIMIT :limit)
+            RETURNING id, source_id, key, attempt, crashes
+            """,
+        postgres: """
+            UPDATE \(Table.job)
+            SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
+            WHERE id IN (
+                SELECT id FROM \(Table.job)
+                WHERE state = 'available' AND crashes BETWEEN :least AND :most
+                    AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
+                ORDER BY crashes, priority DESC, id
+                LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED)
             RETURNING id, source_id, key, attempt, crashes
             """)
 
@@ -84,16 +97,24 @@ package struct JobStore: Sendable {
         standings.reserveCapacity(jobs.count)
         for job in jobs {
             let row = try connection.row(Self.standingSQL, ["id": Value(job.id), "fence": .integer(job.fence)])
+            if row == nil, connection.dialect == .postgres, try connection.row(SQL(postgres: "SELECT 1 FROM \(Table.job) WHERE id = :id AND fence = :fence AND state = 'running'"), ["id": Value(job.id), "fence": .integer(job.fence)]) != nil {
+                standings.append(.locked)
+                continue
+            }
             standings.append(row.map { $0.integer(0) != 0 ? .current : .superseded } ?? .lost)
         }
         return standings
     }
 
-    private static let standingSQL = SQL.both(
-        """
-        SELECT wanted_rev = claimed_rev FROM \(Table.job)
-        WHERE id = :id AND fence = :fence AND state = 'running'
-        """)
+    private static let standingSQL = SQL(
+        sqlite: """
+            SELECT wanted_rev = claimed_rev FROM \(Table.job)
+            WHERE id = :id AND fence = :fence AND state = 'running'
+            """,
+        postgres: """
+            SELECT wanted_rev = claimed_rev FROM \(Table.job)
+            WHERE id = :id AND fence = :fence AND state = 'running' FOR NO KEY UPDATE SKIP LOCKED
+            """)
 
     /// The jobs' work is done and written: they cease to exist, and so does what is known of an earlier death.
     ///
