@@ -74,7 +74,7 @@ class Judge:
                 return None
             time.sleep(0.1)
         emptied = time.monotonic()
-        while self.out_of_step():
+        while self.out_of_step() or self.database.missing_triggers(self.connection, TABLE):
             if time.monotonic() > emptied + sweep_seconds:
                 return None
             time.sleep(0.5)
@@ -183,13 +183,15 @@ class Judge:
             probe /= numpy.linalg.norm(probe)
             answer = self.house.ask_patiently("/api/search", {"vector": probe.tolist(), "k": 10_000})
             scores = {int(result["key"]): result["score"] for result in answer["results"]}
-            for key in set(scores) - set(keys):
-                self.complain(f"a search answers row {key}, which has no vector", key)
-            for key in set(keys) - set(scores):
-                self.complain(f"row {key} is not in the index", key)
-            for key, expected in zip(keys, matrix @ probe):
-                if key in scores and abs(scores[key] - expected) > 0.02:
-                    self.complain(f"the index holds an old vector of row {key}", key)
+            old = [key for key, expected in zip(keys, matrix @ probe)
+                   if key in scores and abs(scores[key] - expected) > 0.02]
+            for what, wrong in [
+                ("a search answers {}, which have no vector", set(scores) - set(keys)),
+                ("not in the index are {}", set(keys) - set(scores)), ("the index holds old vectors of {}", old),
+            ]:
+                if wrong:
+                    rows = ", ".join(map(str, sorted(wrong)[:10]))
+                    self.complain(what.format(f"{len(wrong)} rows ({rows} …)"), min(wrong))
         gone = [key for key, text in last_texts.items() if key not in self.rows and not is_blank(text)]
         for key in self.random.sample(sorted(gone), min(30, len(gone))):
             answer = self.house.ask_patiently("/api/search", {"text": last_texts[key], "k": 5})

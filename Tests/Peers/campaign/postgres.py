@@ -96,6 +96,8 @@ class Postgres:
         self.url = server("start", *SETTINGS)
         self.folder = server("folder", self.url)
         self.worker_prefix = own_network()
+        #: When it was killed, and when it was back.
+        self.absences = []
 
     def open(self):
         session = self.connect("campaign")
@@ -126,11 +128,16 @@ class Postgres:
 
     def kill(self):
         """Every process of the server ends at once; the next start recovers from the log."""
+        self.absences.append([time.monotonic(), None])
         server("run", "pg_ctl", f"--pgdata={self.folder}", "--mode=immediate", "--wait", "stop")
 
     def start(self):
         server("run", "pg_ctl", f"--pgdata={self.folder}", f"--log={os.path.dirname(self.folder)}/server.log", "--wait",
                "--timeout=60", "start")
+        self.absences[-1][1] = time.monotonic()
+
+    def was_away(self, since, until):
+        return any(killed < until and (back is None or since < back) for killed, back in self.absences)
 
     # Connections
 
@@ -156,8 +163,10 @@ class Postgres:
 
     @staticmethod
     def is_own_doing(error):
-        """Taken keys, missing partitions, deadlocks (judged from the server's log), and what a rebuild takes away."""
-        if isinstance(error, (psycopg.errors.IntegrityError, psycopg.errors.DeadlockDetected)):
+        """Taken keys, missing partitions, deadlocks (judged from the server's log), a row that went to another partition
+        while it was waited for, and what a rebuild takes away."""
+        if isinstance(error, (psycopg.errors.IntegrityError, psycopg.errors.DeadlockDetected,
+                              psycopg.errors.SerializationFailure)):
             return True
         if isinstance(error, psycopg.errors.UndefinedColumn):
             return STATUS in str(error)

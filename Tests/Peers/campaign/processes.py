@@ -11,6 +11,10 @@ import urllib.error
 import urllib.request
 
 
+#: The exit status of a program that cannot reach its database, and how soon after its start it looks.
+NO_DATABASE, START_SECONDS = 74, 5
+
+
 class House:
     """Where one campaign lives: folder, database (of sqlite.py or postgres.py), environment, port."""
 
@@ -104,6 +108,7 @@ class Place:
     def start(self):
         with self.lock, open(self.log, "ab") as log:
             self.is_killed = False
+            self._started = time.monotonic()
             self.process = subprocess.Popen(
                 self.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -116,12 +121,16 @@ class Place:
             return self.process is not None and self.process.poll() is None
 
     def notice(self):
-        """Starts a process again that ended by itself, and remembers how it ended."""
+        """Starts a process again that ended by itself, and remembers how it ended: one that finds no database when it
+        starts says so and ends, and whoever started it tries again."""
         with self.lock:
             ended = self.process is not None and not self.is_killed and self.process.poll() is not None
             if ended:
                 self.is_killed = True
-                self.surprises.append(f"{self.name} ended by itself with {self.process.returncode}")
+                found_none = self.process.returncode == NO_DATABASE and self.house.database.was_away(
+                    self._started, self._started + START_SECONDS)
+                if not found_none:
+                    self.surprises.append(f"{self.name} ended by itself with {self.process.returncode}")
         if ended:
             self.start()
 

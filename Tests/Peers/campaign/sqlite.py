@@ -36,6 +36,10 @@ class SQLite:
         return []
 
     @staticmethod
+    def was_away(since, until):
+        return False
+
+    @staticmethod
     def described(size):
         return ""
 

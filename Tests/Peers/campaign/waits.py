@@ -9,7 +9,9 @@ from pathlib import Path
 import psycopg
 
 STILL = re.compile(r"process (\d+) still waiting for (\S+) on (.*) after ([\d.]+) ms")
-HOLDERS = re.compile(r"Process(?:es)? holding the lock: ([\d, ]+)\. Wait queue: ([\d, ]*)\.")
+HOLDERS = re.compile(r"Process(?:es)? holding the lock: ([\d, ]+)\.")
+# Of a whole table; who asks for a weaker one may wait for somebody in the queue, whom the log does not tell.
+STRONG = ("ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
 RING = re.compile(r"^Process (\d+) waits for", re.MULTILINE)
 STARTED = re.compile(r"connection authorized: .*application_name=(.+?)(?: SSL| GSS|$)")
 #: Statements that need a lock of the whole table for a moment; they try again where they do not get it.
@@ -32,7 +34,11 @@ def numbers(text):
 
 
 class ServerLog:
-    """The waits of at least `limit` ms that the server has logged, and the deadlocks, with who was in them."""
+    """The waits of at least `limit` ms that the server has logged, and the deadlocks, with who was in them.
+
+    It says who held a lock when the limit was reached, not who stood before the waiter in the queue: of that, which only
+    locks of whole tables have, WaitWatch knows.
+    """
 
     def __init__(self, folder, limit):
         self.files = Path(folder) / "log"
@@ -42,6 +48,7 @@ class ServerLog:
         self.user_deadlocks = 0
         self.own_deadlocks = 0
         self.user_waits = 0
+        self.waits_for_own = 0
         #: Waits of Millrace's own for a user: (what, on what, milliseconds or more).
         self.own_waits = []
 
@@ -97,10 +104,7 @@ class ServerLog:
         moment = entry["timestamp"]
         waiter = entry.get("application_name") or self._name(entry["pid"], moment)
         found = HOLDERS.search(entry.get("detail", ""))
-        holders, queue = (numbers(found[1]), numbers(found[2])) if found else ([], [])
-        # Those who wait for the same transaction's end are not in one another's way; for a table or a row they are.
-        ahead = queue[:queue.index(entry["pid"])] if entry["pid"] in queue and "transaction" not in waiting[3] else []
-        names = [self._name(pid, moment) for pid in holders + ahead]
+        names = [self._name(pid, moment) for pid in (numbers(found[1]) if found else [])]
         what = f"{waiting[2]} on {waiting[3]}"
         statement = entry.get("statement", "")
         if is_own(waiter):
@@ -109,17 +113,19 @@ class ServerLog:
             return []
         if not is_user(waiter):
             return []
-        if any(map(is_own, names)) or self._is_within_own(entry):
-            return [f"{waiter} waited over {self.limit} ms at {moment} for {what}, held by "
-                    f"{', '.join(self._name(pid, moment) for pid in holders)}, before it in the queue "
-                    f"{', '.join(self._name(pid, moment) for pid in ahead) or 'nobody'}: {statement[:160]!r}"]
+        tells_whom = not waiting[3].startswith("relation") or waiting[2] in STRONG
+        if tells_whom and any(map(is_own, names)) or self._is_within_own(entry):
+            self.waits_for_own += 1
+            return [f"{waiter} waited over {self.limit} ms at {moment} for {what}, held by {', '.join(names)}: "
+                    f"{statement[:160]!r}"]
         self.user_waits += 1
         return []
 
     def report(self):
         lines = [
-            f"the server's log: users waited {self.user_waits} times over {self.limit} ms for each other, never for "
-            f"Millrace; {self.user_deadlocks} deadlocks among users alone, {self.own_deadlocks} with a victim of Millrace's"]
+            f"the server's log: users waited {self.user_waits} times over {self.limit} ms for each other, "
+            f"{self.waits_for_own or 'no'} times for Millrace; {self.user_deadlocks} deadlocks among users alone, "
+            f"{self.own_deadlocks} with a victim of Millrace's"]
         if self.own_waits:
             lines.append(f"Millrace waited {len(self.own_waits)} times over {self.limit} ms for a user:")
             lines += [f"    {what} of {', '.join(names)}: {' '.join(statement.split())[:200]}"
