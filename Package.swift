@@ -92,7 +92,8 @@ if !onlyCore {
         target(
             "Composition", "App",
             [
-                "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "InferenceOpenVINO",
+                "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "DatabasePostgres",
+                "InferenceOpenVINO",
                 "InferenceRPC", "Serve", lifecycle, configuration, logging, httpClient,
                 systemPackage, nioCore, nioHTTP1, unixSignals,
             ]),

@@ -97,7 +97,8 @@ package struct SourceDefinition: Codable, Hashable, Sendable {
         } catch {
             throw SourceError(
                 .damaged,
-                "a source's definition in Millrace's table of sources cannot be read (\(error)): restore it or remove the row")
+                "a source's definition in Millrace's table of sources cannot be read (\(error)): restore it or remove the row"
+            )
         }
     }
 }

@@ -14,7 +14,7 @@ package protocol EmbedderProvider: Sendable {
 package actor EmbeddingWorker {
     package struct Settings: Sendable {
         /// Rows per claim (`BATCH_SIZE`).
-        package var batchSize = 256
+        package var batchSize = 512
         /// Batches inside the model at the same time, so that it never waits for a settlement.
         package var batchesInModel = 2
         /// The fallback where no change was noticed (`POLL_INTERVAL`).
@@ -22,6 +22,9 @@ package actor EmbeddingWorker {
         /// How often an idle worker looks whether anybody has committed.
         package var glance = Duration.milliseconds(5)
         package var beatInterval = Duration.seconds(1)
+        /// How long another worker's beat may stay the same before this one frees what it held: longer than the server's
+        /// lease, so that it only comes to it where no server lives.
+        package var neighbourLease = Duration.seconds(6)
         /// A batch inside the model for longer than this means that the process is stuck.
         package var batchDeadline = Duration.seconds(120)
         /// Results kept at most because users' transactions have their rows; their jobs are put off beyond that.
@@ -40,6 +43,10 @@ package actor EmbeddingWorker {
     let logger: Logger
     /// Ends the process with its own exit code: a model call that hangs cannot be cancelled.
     let onStuck: @Sendable () -> Void
+
+    private let rescuer: Rescuer
+    private var neighbours: StalenessObserver
+    private var pace = Pace()
 
     var id: WorkerID?
     var isDraining = false
@@ -71,6 +78,10 @@ package actor EmbeddingWorker {
         self.settings = settings
         self.logger = logger
         self.onStuck = onStuck
+        rescuer = Rescuer(database: database, logger: logger) { connection, rescue in
+            try EmbeddingQueue.showRescued(rescue, on: connection)
+        }
+        neighbours = StalenessObserver(lease: settings.neighbourLease, longestStep: settings.beatInterval * 1.5)
     }
 
     /// Enters the worker in the table of workers, still without a model.
@@ -101,7 +112,7 @@ package actor EmbeddingWorker {
         isDraining = true
     }
 
-    /// Beats until cancelled. The beat is withheld from a worker whose batch is stuck, and the process ended.
+    /// Beats until cancelled, and frees what workers held whose beat stands still. The beat is withheld from a worker whose batch is stuck, and the process ended.
     package func beat() async throws {
         while !Task.isCancelled {
             try await Task.sleep(for: settings.beatInterval)
@@ -117,17 +128,28 @@ package actor EmbeddingWorker {
         }
     }
 
-    func beatOnce() async throws {
+    /// - Parameter now: this process's monotonic clock.
+    func beatOnce(now: ContinuousClock.Instant = .now) async throws {
         guard let id else { return }
         do {
-            let isAlive = try await database.write { connection in
-                try WorkerStore().beat(id, now: .now(), on: connection)
+            // One write transaction: while a user holds the write lock nobody can beat, and nobody is looked at.
+            let rate = pace.rate(totals, at: now)
+            let (isAlive, beats) = try await database.write { connection in
+                (
+                    try WorkerStore().beat(id, rate: rate, now: .now(), on: connection),
+                    try WorkerStore().beats(on: connection)
+                )
             }
-            guard !isAlive else { return }
-            logger.warning(
-                "this worker was declared lost; it begins a new incarnation", metadata: ["worker.id": "\(id)"])
-            try await register()
-            try await announce()
+            if !isAlive {
+                logger.warning(
+                    "this worker was declared lost; it begins a new incarnation", metadata: ["worker.id": "\(id)"])
+                try await register()
+                try await announce()
+            }
+            for neighbour in neighbours.look(at: beats, now: now) where neighbour != id {
+                try await rescuer.declareLost(
+                    neighbour, because: "its beat stood still for \(settings.neighbourLease)")
+            }
         } catch let error as DatabaseError where error.isRetryable {
             logger.warning("a beat could not be written", metadata: ["error": "\(error)"])
         }
@@ -215,5 +237,18 @@ package actor EmbeddingWorker {
             try await Task.sleep(for: settings.glance)
             if try await database.changeMark() != mark { return }
         }
+    }
+}
+
+/// How fast a worker settles rows: from its totals, over the last seconds.
+private struct Pace {
+    private var looks: [(moment: ContinuousClock.Instant, rows: Int)] = []
+
+    /// Takes the totals at a moment. - Returns: rows per second.
+    mutating func rate(_ totals: SettledCounts, at moment: ContinuousClock.Instant) -> Double {
+        looks.append((moment, totals.succeeded + totals.failed + totals.skipped))
+        looks.removeAll { $0.moment.duration(to: moment) > .seconds(6) }
+        guard let first = looks.first, let last = looks.last, first.moment < last.moment else { return 0 }
+        return Double(last.rows - first.rows) / first.moment.duration(to: last.moment).seconds
     }
 }
