@@ -77,7 +77,7 @@ var targets: [Target] = [
     tests("DatabasePostgres", "Adapters", ["DatabasePostgres", "TestDatabases", "Core", logging]),
     tests("Stores", "Adapters", ["Core", "DatabaseSQLite", "Sources", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
-    tests("Sources", "Features", ["Sources", "DatabaseSQLite", "Core", "Embedding", logging]),
+    tests("Sources", "Features", ["Sources", "TestDatabases", "Core", "Embedding", logging]),
     tests("Search", "Features", ["Search", "DatabaseSQLite", "Core", "Embedding", "Indexing", logging]),
 ]
 
@@ -92,7 +92,8 @@ if !onlyCore {
         target(
             "Composition", "App",
             [
-                "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "InferenceOpenVINO",
+                "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "DatabasePostgres",
+                "InferenceOpenVINO",
                 "InferenceRPC", "Serve", lifecycle, configuration, logging, httpClient,
                 systemPackage, nioCore, nioHTTP1, unixSignals,
             ]),

@@ -87,7 +87,7 @@ struct Transaction {
         let patience = clock.now + options.answerPatience
         try handle.makeRoomForStatements(until: patience)
         let mode = readsOnly ? "REPEATABLE READ READ ONLY" : "READ COMMITTED READ WRITE"
-        let settings = handle.preparesStatements ? "" : ServerSettings(options).local
+        let settings = handle.preparesStatements ? ServerSettings.timeZone : ServerSettings(options).local
         try handle.script("BEGIN ISOLATION LEVEL \(mode)\(settings)", until: patience)
     }
 
