@@ -85,7 +85,7 @@ if !onlyCore {
             "Serve", "Edges",
             ["Messages", "Secrets", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore, nioSSL],
             resources: [.embedInCode("Page")]),
-        tests("Serve", "Edges", ["Serve", "Messages", "Secrets", nioCore, nioEmbedded, lifecycle, logging]),
+        tests("Serve", "Edges", ["Serve", "Messages", "Secrets", httpTypes, nioCore, nioEmbedded, lifecycle, logging]),
         target(
             "Composition", "App",
             [

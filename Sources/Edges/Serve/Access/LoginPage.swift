@@ -14,6 +14,8 @@ struct LoginPage {
     func response(problem: Message? = nil, status: HTTPResponse.Status = .ok) -> Response {
         var response = Answer.text(html(problem), type: "text/html; charset=utf-8", status: status)
         response.headers[.vary] = "Accept-Language"
+        // Under no-referrer a browser hides even from us where the form comes from (Origin: null), and it would be refused.
+        response.headers[.referrerPolicy] = "same-origin"
         return response
     }
 

@@ -15,7 +15,9 @@ struct SecurityHeaders: RouterMiddleware {
         var response = try await next(request, context)
         response.headers[.contentSecurityPolicy] = Self.policy
         response.headers[.xContentTypeOptions] = "nosniff"
-        response.headers[HTTPField.Name("Referrer-Policy")!] = "no-referrer"
+        if response.headers[.referrerPolicy] == nil {
+            response.headers[.referrerPolicy] = "no-referrer"
+        }
         response.headers[HTTPField.Name("Cross-Origin-Resource-Policy")!] = "same-origin"
         if isSecure, !Self.isThisMachine(request, context) {
             response.headers[.strictTransportSecurity] = "max-age=31536000"
@@ -29,4 +31,9 @@ struct SecurityHeaders: RouterMiddleware {
         guard let authority = request.head.authority.flatMap({ Authority($0) }) else { return true }
         return ServerSettings.isLoopback(authority.host) || authority.host.hasSuffix(".localhost")
     }
+}
+
+extension HTTPField.Name {
+    /// What a browser tells of the page that a request comes from (Referrer Policy, W3C).
+    static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
 }
