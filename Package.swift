@@ -65,6 +65,7 @@ var targets: [Target] = [
     .executableTarget(
         name: "bench-index", dependencies: ["Indexing"], path: "Sources/Benchmarks/bench-index",
         swiftSettings: settings),
+    .target(name: "TestCertificates", path: "Tests/Support/TestCertificates", swiftSettings: settings),
     tests("Core", "Core", ["Core"]),
     tests("Embedding", "Core", ["Embedding"]),
     tests("Indexing", "Core", ["Indexing"]),
@@ -85,7 +86,9 @@ if !onlyCore {
             "Serve", "Edges",
             ["Messages", "Secrets", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore, nioSSL],
             resources: [.embedInCode("Page")]),
-        tests("Serve", "Edges", ["Serve", "Messages", "Secrets", httpTypes, nioCore, nioEmbedded, lifecycle, logging]),
+        tests(
+            "Serve", "Edges",
+            ["Serve", "Messages", "Secrets", "TestCertificates", httpTypes, nioCore, nioEmbedded, lifecycle, logging]),
         target(
             "Composition", "App",
             [
@@ -93,10 +96,13 @@ if !onlyCore {
                 "InferenceRPC", "Secrets", "Serve", lifecycle, configuration, logging, httpClient,
                 systemPackage, nioCore, nioHTTP1, nioSSL, unixSignals,
             ]),
-        tests("InferenceRPC", "Adapters", ["InferenceRPC", "Embedding", "Secrets"]),
+        tests("InferenceRPC", "Adapters", ["InferenceRPC", "Embedding", "Secrets", "TestCertificates"]),
         tests(
             "Composition", "App",
-            ["Composition", "Core", "Embedding", "InferenceRPC", "Search", "Secrets", "Serve", "Sources", logging]),
+            [
+                "Composition", "Core", "DatabaseSQLite", "Embedding", "InferenceRPC", "Search", "Secrets", "Serve",
+                "Sources", "TestCertificates", logging,
+            ]),
         tests("millrace", "App", ["millrace"]),
         .executableTarget(
             name: "millrace",

@@ -1,6 +1,7 @@
 import Foundation
 import Secrets
 import Serve
+import TestCertificates
 import Testing
 
 /// The server before programs that others wrote: OpenAI's client, Prometheus' parser, a browser.

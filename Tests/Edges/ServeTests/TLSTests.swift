@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Secrets
+import TestCertificates
 import Testing
 
 @testable import Serve

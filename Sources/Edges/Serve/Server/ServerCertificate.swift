@@ -63,6 +63,13 @@ package struct TLSFiles: Sendable, Hashable {
     package func check() throws(ServeError) {
         _ = try context()
     }
+
+    /// Checks a file of authorities. - Throws: ``ServeError`` that names it.
+    package static func checkAuthorities(_ path: String) throws(ServeError) {
+        guard let authorities = try? NIOSSLCertificate.fromPEMFile(path), !authorities.isEmpty else {
+            throw .badFile(path, "holds no certificate in PEM form that can be read")
+        }
+    }
 }
 
 /// The certificate in use. The files are looked at every few seconds; a renewed pair serves the connections that come

@@ -1,20 +1,8 @@
 import Foundation
 import Serve
-import Testing
+import TestCertificates
 
-/// Certificates made by `Tests/Peers/make-certificates`, once for all tests of this process.
-enum Certificates {
-    private static let made = Task { () throws -> String in
-        let folder = FileManager.default.temporaryDirectory.path + "/millrace-certificates-\(UUID().uuidString)"
-        let outcome = try await Program.run(Repository.path("Tests/Peers/make-certificates"), [folder])
-        try #require(outcome.code == 0, "\(outcome.output)")
-        return folder
-    }
-
-    static func path(_ name: String) async throws -> String {
-        try await made.value + "/" + name
-    }
-
+extension Certificates {
     static func files(_ name: String) async throws -> TLSFiles {
         TLSFiles(certificate: try await path(name + ".pem"), key: try await path(name + ".key"))
     }

@@ -1,14 +1,14 @@
 import Foundation
 
 /// Another program, run to its end on a thread of its own: reading its output waits, and the server needs its threads.
-enum Program {
-    struct Outcome: Sendable {
-        let code: Int32
+package enum Program {
+    package struct Outcome: Sendable {
+        package let code: Int32
         /// Both outputs together.
-        let output: String
+        package let output: String
     }
 
-    static func run(_ path: String, _ arguments: [String], input: String = "") async throws -> Outcome {
+    package static func run(_ path: String, _ arguments: [String], input: String = "") async throws -> Outcome {
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
                 continuation.resume(with: Result { try runHere(path, arguments, input) })
