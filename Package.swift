@@ -61,17 +61,24 @@ var targets: [Target] = [
     target("Sources", "Features", ["Core", "Embedding", logging]),
     target("Search", "Features", ["Core", "Embedding", "Indexing", logging]),
     target("DatabaseSQLite", "Adapters", ["Core", grdb, sqlite, logging]),
+    .systemLibrary(
+        name: "CPostgres", path: "Sources/Adapters/CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    target("DatabasePostgres", "Adapters", ["Core", "CPostgres", logging]),
     target("InferenceOpenVINO", "Adapters", ["Embedding", "CKernels", logging]),
     .executableTarget(
         name: "bench-index", dependencies: ["Indexing"], path: "Sources/Benchmarks/bench-index",
         swiftSettings: settings),
     .target(name: "TestCertificates", path: "Tests/Support/TestCertificates", swiftSettings: settings),
+    .target(
+        name: "TestDatabases", dependencies: ["Core", "DatabaseSQLite", "DatabasePostgres", logging],
+        path: "Tests/Support/TestDatabases", swiftSettings: settings),
     tests("Core", "Core", ["Core"]),
     tests("Embedding", "Core", ["Embedding"]),
     tests("Indexing", "Core", ["Indexing"]),
     tests("Messages", "Core", ["Messages"]),
     tests("Secrets", "Core", ["Secrets"]),
     tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
+    tests("DatabasePostgres", "Adapters", ["DatabasePostgres", "TestDatabases", "Core", logging]),
     tests("Stores", "Adapters", ["Core", "DatabaseSQLite", "Sources", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
     tests("Sources", "Features", ["Sources", "DatabaseSQLite", "Core", "Embedding", logging]),
@@ -92,9 +99,9 @@ if !onlyCore {
         target(
             "Composition", "App",
             [
-                "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "InferenceOpenVINO",
-                "InferenceRPC", "Secrets", "Serve", lifecycle, configuration, logging, httpClient,
-                systemPackage, nioCore, nioHTTP1, nioSSL, unixSignals,
+                "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "DatabasePostgres",
+                "InferenceOpenVINO", "InferenceRPC", "Secrets", "Serve", lifecycle, configuration, logging,
+                httpClient, systemPackage, nioCore, nioHTTP1, nioSSL, unixSignals,
             ]),
         tests("InferenceRPC", "Adapters", ["InferenceRPC", "Embedding", "Secrets", "TestCertificates"]),
         tests(

@@ -65,7 +65,7 @@ def contrast(first, second):
 def new_page(browser, problems, width=1280, height=800, **settings):
     context = browser.new_context(viewport={"width": width, "height": height}, **settings)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.on("console", lambda m: problems.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda e: problems.append(str(e)))
     page.on("requestfailed", lambda r: None if "/api/events" in r.url else problems.append(f"{r.url} failed"))

@@ -61,7 +61,7 @@ struct SharedOptions: ParsableArguments {
     @Option(help: "Data folder (MILLRACE_HOME).")
     var home: String?
 
-    @Option(help: "Database, sqlite:///path/to/file (DATABASE_URL).")
+    @Option(help: "Database, sqlite:///path/to/file or postgres://… (DATABASE_URL).")
     var database: String?
 
     @Option(help: "trace, debug, info, notice, warning or error (MILLRACE_LOG_LEVEL).")

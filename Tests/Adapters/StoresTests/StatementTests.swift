@@ -112,7 +112,9 @@ struct StatementTests {
             _ = try jobs.freeOrphans(on: recorder)
             var looked = 0
             for statement in recorder.statements
-            where statement.text.contains("\(Table.job.name(in: .sqlite))\n") || statement.text.contains("\(Table.job.name(in: .sqlite)) ") {
+            where statement.text.contains("\(Table.job.name(in: .sqlite))\n")
+                || statement.text.contains("\(Table.job.name(in: .sqlite)) ")
+            {
                 let plan = try plan(statement, connection)
                 looked += 1
                 for step in plan where step.contains(Table.job.name(in: .sqlite)) {

@@ -15,7 +15,7 @@ import Testing
         #expect(settings.port == 8000)
         #expect(settings.databaseURL == "sqlite:///nowhere/millrace/millrace.db")
         #expect(settings.models == "/nowhere/millrace/deps/models")
-        #expect(settings.batchSize == 256)
+        #expect(settings.batchSize == 512)
         #expect(settings.pollSeconds == 10)
         #expect(settings.workers == 1)
         #expect(settings.threads == nil)
@@ -50,17 +50,40 @@ import Testing
         #expect(failure?.message.contains(name) == true)
     }
 
-    @Test func `of the database name a file`() async throws {
-        #expect(try DatabaseOpening.path(of: await load(["DATABASE_URL": "sqlite:///a/b.db"])) == "/a/b.db")
-        #expect(try DatabaseOpening.path(of: await load(["DATABASE_URL": "sqlite://b.db"])).hasSuffix("/b.db"))
-        for url in ["postgres://x/y", "sqlite://", "file.db"] {
-            let settings = try await load(["DATABASE_URL": url])
-            #expect(throws: Failure.self) { try DatabaseOpening.path(of: settings) }
+    @Test func `of the database name a file or a server`() async throws {
+        #expect(try await load(["DATABASE_URL": "sqlite:///a/b.db"]).databaseAddress == .sqlite("/a/b.db"))
+        guard case .sqlite(let path) = try await load(["DATABASE_URL": "sqlite://b.db"]).databaseAddress else {
+            Issue.record("a file is no server")
+            return
         }
+        #expect(path.hasPrefix("/") && path.hasSuffix("/b.db"))
+        for url in ["postgres://x/y", "postgresql://x/y"] {
+            #expect(try await load(["DATABASE_URL": url]).databaseAddress == .postgres(url))
+        }
+        for url in ["sqlite://", "file.db", "mysql://x/y"] {
+            let settings = try await load(["DATABASE_URL": url])
+            #expect(throws: Failure.self) { try settings.databaseAddress }
+        }
+    }
+
+    @Test func `look more often where a notification can be lost`() async throws {
+        #expect(try await load(["DATABASE_URL": "postgres://x/y"]).pollSeconds == 0.4)
+        #expect(try await load(["DATABASE_URL": "postgres://x/y", "POLL_INTERVAL": "3"]).pollSeconds == 3)
+        #expect(try await load([:]).pollSeconds == 10)
+    }
+
+    @Test(arguments: [
+        ("postgres://me:se%23cret@host:5432/shop?sslmode=require", "postgres://me:***@host:5432/shop?sslmode=require"),
+        ("postgres://me@host/shop?password=secret&x=1", "postgres://me@host/shop?password=***&x=1"),
+        ("postgres:///shop", "postgres:///shop"), ("sqlite:///a:b@c.db", "sqlite:///a:b@c.db"),
+    ])
+    func `show the database without its password`(url: String, shown: String) {
+        #expect(Setting.database.shown(url) == shown)
     }
 
     @Test func `have an explanation each, and hide what is secret`() {
         for setting in Setting.allCases { #expect(!setting.explanation.isEmpty) }
-        #expect(Setting.alertWebhook.isSecret && Setting.alertSecret.isSecret && !Setting.port.isSecret)
+        #expect(Setting.alertWebhook.shown("https://x") == "(hidden)" && Setting.alertSecret.shown("x") == "(hidden)")
+        #expect(Setting.port.shown("8000") == "8000" && Setting.alertSecret.shown("") == "")
     }
 }

@@ -47,7 +47,9 @@ package struct ServerRole: Sendable {
             )
         }
         let alert = settings.alertWebhook.map {
-            AlertWebhook(url: $0, secret: settings.alertSecret, database: database, logger: logger)
+            AlertWebhook(
+                url: $0, secret: settings.alertSecret, queueAge: settings.alertQueueAge, database: database,
+                logger: logger)
         }
         let supervisor = Supervisor(count: settings.workers, scheduler: scheduler, logger: logger)
         let group = ServiceGroup(
@@ -68,7 +70,7 @@ package struct ServerRole: Sendable {
                     },
                     part("wal") {
                         try await Self.repeatedly(.seconds(60), logger) {
-                            _ = try await database.truncateWAL()
+                            _ = try await (database as? SQLiteDatabase)?.truncateWAL()
                             return false
                         }
                     },

@@ -18,12 +18,11 @@ package struct PackagesSample: Sendable {
         into database: any Database, progress: (Int, Int) -> Void
     ) async throws -> Int {
         let isThere = try await database.read { connection in
-            try connection.row(
-                SQL(sqlite: "SELECT 1 FROM sqlite_schema WHERE name = :name"), ["name": .text(Self.table)]) != nil
+            try connection.row(SampleTable.exists, ["name": .text(Self.table)]) != nil
         }
         guard !isThere else { return 0 }
         let packages = try packages()
-        try await database.write { connection in try connection.script(Self.createTable) }
+        try await database.write { connection in try connection.script(Self.createTable(in: connection.dialect)) }
         var done = 0
         while done < packages.count {
             let page = packages[done..<min(done + 1000, packages.count)]
@@ -38,13 +37,15 @@ package struct PackagesSample: Sendable {
         return done
     }
 
-    private static let createTable = """
+    private static func createTable(in dialect: Dialect) -> String {
+        """
         CREATE TABLE \(table)(
             name TEXT NOT NULL PRIMARY KEY,
             description TEXT NOT NULL,
-            embedding BLOB,
-            updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')))
+            embedding \(dialect == .sqlite ? "BLOB" : "bytea"),
+            \(SampleTable.moment("updated_at", in: dialect)))
         """
+    }
 
     /// Names and descriptions, each name once.
     private func packages() throws(Failure) -> [(name: String, description: String)] {

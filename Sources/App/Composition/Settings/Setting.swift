@@ -2,6 +2,8 @@
 package enum Setting: String, CaseIterable, Sendable {
     case home = "MILLRACE_HOME"
     case database = "DATABASE_URL"
+    case databaseListen = "DATABASE_LISTEN_URL"
+    case databasePrepared = "DATABASE_PREPARED"
     case port = "PORT"
     case host = "MILLRACE_HOST"
     case allowedHosts = "MILLRACE_ALLOWED_HOSTS"
@@ -19,6 +21,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case logLevel = "MILLRACE_LOG_LEVEL"
     case alertWebhook = "MILLRACE_ALERT_WEBHOOK"
     case alertSecret = "MILLRACE_ALERT_SECRET"
+    case alertQueueAge = "MILLRACE_ALERT_QUEUE_AGE"
     case adminToken = "MILLRACE_ADMIN_TOKEN"
     case adminTokenFile = "MILLRACE_ADMIN_TOKEN_FILE"
     case tlsCertificate = "MILLRACE_TLS_CERT"
@@ -39,7 +42,9 @@ package enum Setting: String, CaseIterable, Sendable {
     package var explanation: String {
         switch self {
         case .home: "data folder"
-        case .database: "the database that holds your tables and Millrace's: sqlite:///path/to/file"
+        case .database: "the database that holds your tables and Millrace's: sqlite:///path/to/file or postgres://…"
+        case .databaseListen: "PostgreSQL behind a pooler: the server itself, for LISTEN"
+        case .databasePrepared: "PostgreSQL: off behind a pooler that keeps no prepared statements"
         case .port: "HTTP port of serve"
         case .host: "address that serve binds; loopback by default"
         case .allowedHosts: "further names by which browsers may call the server, with commas"
@@ -55,8 +60,9 @@ package enum Setting: String, CaseIterable, Sendable {
         case .workerName: "a worker's name"
         case .nice: "how far a worker stands back for other programs, 0 to 19"
         case .logLevel: "trace, debug, info, notice, warning or error"
-        case .alertWebhook: "URL that is called on repeated failure"
+        case .alertWebhook: "URL that is called on repeated failure, a lost worker, jobs that wait too long"
         case .alertSecret: "key that signs those calls"
+        case .alertQueueAge: "seconds that the next job may have waited before that is told"
         case .adminToken: "what every request must show, 16 characters at least"
         case .adminTokenFile: "a file that holds the admin token"
         case .tlsCertificate: "PEM file of the server's certificate and those above it: serve speaks HTTPS"
@@ -75,12 +81,20 @@ package enum Setting: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether its value is hidden where settings are printed.
-    package var isSecret: Bool {
+    /// The value as it may be printed: of a secret nothing, of a database's URL all but the password.
+    package func shown(_ value: String) -> String {
         switch self {
-        case .alertWebhook, .alertSecret, .adminToken, .inferenceToken: true
-        default: false
+        case .alertWebhook, .alertSecret, .adminToken, .inferenceToken: value.isEmpty ? "" : "(hidden)"
+        case .database, .databaseListen: Self.withoutPassword(value)
+        default: value
         }
+    }
+
+    /// `postgres://user:secret@host/database` with the secret, there or among the parameters, as `***`.
+    private static func withoutPassword(_ url: String) -> String {
+        guard url.hasPrefix("postgres") else { return url }
+        return url.replacing(#/(?<begin>^[a-z]+:\/\/[^@\/:?]*:)[^@\/]*@/#) { "\($0.output.begin)***@" }
+            .replacing(#/(?<name>[?&](?:ssl)?password=)[^&]*/#) { "\($0.output.name)***" }
     }
 }
 

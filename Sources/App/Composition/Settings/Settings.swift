@@ -73,12 +73,15 @@ package struct Settings: Sendable {
         switch setting {
         case .home: Self.defaultHome()
         case .database: "sqlite://\(home)/millrace.db"
+        case .databaseListen: ""
+        case .databasePrepared: "on"
         case .port: "8000"
         case .host: "127.0.0.1"
         case .allowedHosts: ""
         case .workers: "1"
-        case .batchSize: "256"
-        case .pollInterval: "10"
+        case .batchSize: "512"
+        // SQLite's own mark of change cannot be missed; a notification of PostgreSQL's can.
+        case .pollInterval: databaseURL.hasPrefix("postgres") ? "0.4" : "10"
         case .device: "auto"
         case .precision: ""
         case .threads: ""
@@ -93,6 +96,7 @@ package struct Settings: Sendable {
         case .serverURL: "http\(text(.tlsCertificate) == nil ? "" : "s")://127.0.0.1:\(port)"
         case .serverAuthorities, .inferenceListen, .inferenceAdvertise, .inferenceToken, .inferenceTokenFile: ""
         case .inferenceCertificate, .inferenceKey, .inferenceAuthorities: ""
+        case .alertQueueAge: "600"
         }
     }
 
@@ -102,6 +106,11 @@ package struct Settings: Sendable {
     package var deps: String { value(.deps).value.absolutePath }
     package var models: String { value(.models).value.absolutePath }
     package var databaseURL: String { value(.database).value }
+    package var databaseAddress: DatabaseAddress {
+        get throws(Failure) { try DatabaseAddress(databaseURL) }
+    }
+    package var databaseListenURL: String? { text(.databaseListen) }
+    package var databasePrepares: Bool { value(.databasePrepared).value == "on" }
     package var host: String { value(.host).value }
     package var model: String { value(.model).value }
     package var port: Int { whole(.port) }
@@ -113,6 +122,7 @@ package struct Settings: Sendable {
     package var logLevel: Logger.Level { Logger.Level(rawValue: value(.logLevel).value.lowercased()) ?? .info }
     package var alertWebhook: String? { text(.alertWebhook) }
     package var alertSecret: String? { text(.alertSecret) }
+    package var alertQueueAge: Duration { .seconds(whole(.alertQueueAge)) }
     package var workerName: String? { text(.workerName) }
     package var allowedHosts: [String] {
         value(.allowedHosts).value.split(separator: ",").map { $0.filter { $0 != " " } }
@@ -131,6 +141,7 @@ package struct Settings: Sendable {
     private func check() throws(Failure) {
         let ranges: [(Setting, ClosedRange<Int>)] = [
             (.port, 0...65535), (.workers, 0...64), (.batchSize, 1...10000), (.nice, 0...19),
+            (.alertQueueAge, 1...31_536_000),
         ]
         if let url = alertWebhook, !url.hasPrefix("http://"), !url.hasPrefix("https://") {
             throw Failure(.config, "MILLRACE_ALERT_WEBHOOK is not an http:// or https:// URL: correct it")
@@ -146,6 +157,7 @@ package struct Settings: Sendable {
         for setting in [Setting.allowPlaintext, .allowOpen] where !["0", "1"].contains(value(setting).value) {
             throw bad(setting, "0 or 1")
         }
+        guard ["on", "off"].contains(value(.databasePrepared).value) else { throw bad(.databasePrepared, "on or off") }
         guard ["auto", "cpu", "cuda"].contains(value(.device).value) else { throw bad(.device, "auto, cpu or cuda") }
         guard ["", "bf16", "f32", "int8"].contains(value(.precision).value) else {
             throw bad(.precision, "bf16, f32 or int8")

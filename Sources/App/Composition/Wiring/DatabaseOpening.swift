@@ -1,4 +1,5 @@
 package import Core
+import DatabasePostgres
 import DatabaseSQLite
 import FoundationEssentials
 package import Logging
@@ -29,24 +30,18 @@ package enum DatabaseOpening {
         }
     }
 
-    /// What is damaged in the file, a sentence each; empty where it is whole.
+    /// What is damaged, a sentence each; empty where all is whole. A server looks after its own files.
     package static func faults(_ settings: Settings, logger: Logger) async throws -> [String] {
-        let database = try await open(settings, logger: logger)
-        let faults = try await database.integrityCheck()
-        await database.close()
-        return faults
+        try await with(settings, logger: logger) { database in
+            guard let sqlite = database as? SQLiteDatabase else { return [] }
+            return try await sqlite.integrityCheck()
+        }
     }
 
     static func open(
         _ settings: Settings, convertsToWAL: Bool = false, logger: Logger
-    ) async throws -> SQLiteDatabase {
-        let path = try path(of: settings)
-        if settings.value(.database).origin == .standard {
-            try makeHome(settings.home)
-        }
-        var options = SQLiteDatabase.Options()
-        options.convertsToWAL = convertsToWAL
-        let database = try await SQLiteDatabase.open(path: path, options: options, logger: logger)
+    ) async throws -> any Database {
+        let database = try await connect(settings, convertsToWAL: convertsToWAL, logger: logger)
         do {
             try await database.migrate()
         } catch {
@@ -56,18 +51,23 @@ package enum DatabaseOpening {
         return database
     }
 
-    /// The file that a `sqlite://` URL names.
-    package static func path(of settings: Settings) throws(Failure) -> String {
-        let url = settings.databaseURL
-        if url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") {
-            throw Failure(
-                .config,
-                "DATABASE_URL names a PostgreSQL server, which this version does not speak: use sqlite:///path/to/file")
+    private static func connect(
+        _ settings: Settings, convertsToWAL: Bool, logger: Logger
+    ) async throws -> any Database {
+        switch try settings.databaseAddress {
+        case .sqlite(let path):
+            if settings.value(.database).origin == .standard {
+                try makeHome(settings.home)
+            }
+            var options = SQLiteDatabase.Options()
+            options.convertsToWAL = convertsToWAL
+            return try await SQLiteDatabase.open(path: path, options: options, logger: logger)
+        case .postgres(let url):
+            var options = PostgresDatabase.Options()
+            options.preparesStatements = settings.databasePrepares
+            options.listenURL = settings.databaseListenURL
+            return try await PostgresDatabase.open(url, options: options, logger: logger)
         }
-        guard url.hasPrefix("sqlite://"), url.count > "sqlite://".count else {
-            throw Failure(.config, "DATABASE_URL is \"\(url)\": give sqlite:///path/to/file")
-        }
-        return String(url.dropFirst("sqlite://".count)).absolutePath
     }
 
     private static func makeHome(_ home: String) throws(Failure) {

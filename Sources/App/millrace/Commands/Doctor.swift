@@ -37,7 +37,7 @@ struct Doctor: Command {
         var report = Report()
         for setting in Setting.allCases {
             let found = settings.value(setting)
-            let value = setting.isSecret && !found.value.isEmpty ? "(hidden)" : found.value
+            let value = setting.shown(found.value)
             report.settings.append(.init(name: setting.rawValue, value: value, origin: found.origin.description))
         }
         report.checks.append(runtime(settings))
@@ -85,14 +85,14 @@ struct Doctor: Command {
 
     private func database(_ settings: Settings) async -> [Report.Check] {
         do {
-            let path = try DatabaseOpening.path(of: settings)
+            let place = Setting.database.shown(settings.databaseURL)
             let faults = try await DatabaseOpening.faults(settings, logger: quietLogger(settings))
             var checks = [
                 Report.Check(
                     name: "database", isWell: faults.isEmpty,
                     detail: faults.isEmpty
-                        ? "\(path), whole"
-                        : "\(path) is damaged (\(faults.prefix(3).joined(separator: "; "))): restore a backup")
+                        ? "\(place), whole"
+                        : "\(place) is damaged (\(faults.prefix(3).joined(separator: "; "))): restore a backup")
             ]
             let (sources, workers) = try await withDatabase(settings) { database in
                 let sources = try await database.read { connection in

@@ -6,7 +6,8 @@ import Messages
 
 struct Models: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List, fetch and check the models.", subcommands: [List.self, Pull.self, Verify.self])
+        abstract: "List, fetch, check and limit the models.",
+        subcommands: [List.self, Pull.self, Verify.self, Limit.self])
 
     struct List: Command {
         static let configuration = CommandConfiguration(abstract: "List the models that there are, and which are here.")

@@ -30,7 +30,7 @@ extension Source {
         @Option(help: "Column, or columns with commas, whose text is embedded.")
         var text: String
 
-        @Option(help: "Column that receives the vector: TEXT for JSON, BLOB for float32.")
+        @Option(help: "Column that receives the vector: text or JSON, BLOB or bytea, real[], pgvector's vector.")
         var into: String
 
         @Option(help: "How several columns become one text: \"{title}: {body}\". Line breaks otherwise.")
@@ -111,7 +111,7 @@ extension Source {
 
         /// Asks before a user's file is turned to WAL; a script says `--wal` instead.
         private func consent(_ settings: Settings) throws -> Bool {
-            let path = try DatabaseOpening.path(of: settings)
+            guard case .sqlite(let path) = try settings.databaseAddress else { return false }
             guard DatabaseOpening.needsWALConsent(path), isatty(0) == 1, isatty(2) == 1 else { return false }
             FileHandle.standardError.write(Data((Terminal.shared.text(.cliAskWal, ["file": path]) + " ").utf8))
             return ["y", "yes", "예", "네"].contains(readLine()?.lowercased() ?? "")

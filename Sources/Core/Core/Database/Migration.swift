@@ -25,7 +25,11 @@ package struct Migration: Sendable {
         Migration(
             version: 1, name: "initial",
             sqlite: String(decoding: PackageResources._01_initial_sqlite_sql, as: UTF8.self),
-            postgres: String(decoding: PackageResources._01_initial_postgres_sql, as: UTF8.self))
+            postgres: String(decoding: PackageResources._01_initial_postgres_sql, as: UTF8.self)),
+        Migration(
+            version: 2, name: "machines",
+            sqlite: String(decoding: PackageResources._02_machines_sqlite_sql, as: UTF8.self),
+            postgres: String(decoding: PackageResources._02_machines_postgres_sql, as: UTF8.self)),
     ]
 }
 
@@ -41,7 +45,8 @@ extension Database {
             if connection.dialect == .postgres {
                 // Two that start at once wait for each other here; on SQLite every write transaction is alone.
                 try connection.script(
-                    "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace")
+                    "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace"
+                )
             }
             try connection.script(
                 """

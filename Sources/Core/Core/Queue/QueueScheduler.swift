@@ -25,8 +25,7 @@ package actor QueueScheduler {
     private let jobs: JobStore
     private let settings: Settings
     private let logger: Logger
-    /// Lets the features put their rows' status right, inside the rescue's transaction.
-    private let afterRescue: @Sendable (any Connection, JobStore.Rescue) throws -> Void
+    private let rescuer: Rescuer
     private var observer: StalenessObserver
     private var nextPrune: ContinuousClock.Instant?
 
@@ -38,13 +37,13 @@ package actor QueueScheduler {
         self.jobs = jobs
         self.settings = settings
         self.logger = logger
-        self.afterRescue = afterRescue
+        rescuer = Rescuer(database: database, jobs: jobs, logger: logger, afterRescue: afterRescue)
         observer = StalenessObserver(lease: settings.lease, longestStep: settings.longestStep)
     }
 
     /// One round; call it twice a second.
     package func tick(now: ContinuousClock.Instant, wall: Timestamp) async throws {
-        let (jobs, afterRescue) = (jobs, afterRescue)
+        let (jobs, afterRescue) = (jobs, rescuer.afterRescue)
         let limit = settings.stepRows
         // A write transaction: while a user holds the write lock no worker can beat, and none is looked at either.
         let (beats, orphans) = try await database.write { connection in
@@ -68,23 +67,9 @@ package actor QueueScheduler {
         }
     }
 
-    /// Ends a worker's incarnation and frees what it held; at once when its parent has seen the process die.
+    /// See ``Rescuer/declareLost(_:because:)``.
     package func declareLost(_ worker: WorkerID, because reason: String) async throws {
-        let (jobs, afterRescue) = (jobs, afterRescue)
-        let rescue = try await database.write { connection -> JobStore.Rescue? in
-            guard try WorkerStore().end(worker, as: .lost, on: connection) else { return nil }
-            let rescue = try jobs.rescue(
-                worker, error: "worker \(worker) died while this was in its model: \(reason)", on: connection)
-            try afterRescue(connection, rescue)
-            return rescue
-        }
-        guard let rescue else { return }
-        logger.warning(
-            "a worker was lost and its jobs were freed",
-            metadata: [
-                "worker.id": "\(worker)", "reason": "\(reason)", "freed": "\(rescue.freed.count)",
-                "held": "\(rescue.held.count)",
-            ])
+        try await rescuer.declareLost(worker, because: reason)
     }
 
     /// The living incarnations of a process on this host, for a parent that saw it die.

@@ -44,7 +44,8 @@ package enum Suspicion: CaseIterable, Sendable {
     package func limit(batchSize: Int) -> Int {
         switch self {
         case .none: batchSize
-        case .some: min(8, batchSize)
+        // About the root of what a process has in hand: as many claims find the batch that crashes as then find its input.
+        case .some: max(min(8, batchSize), batchSize / 8)
         case .strong: 1
         }
     }

@@ -14,7 +14,7 @@ package protocol EmbedderProvider: Sendable {
 package actor EmbeddingWorker {
     package struct Settings: Sendable {
         /// Rows per claim (`BATCH_SIZE`).
-        package var batchSize = 256
+        package var batchSize = 512
         /// Batches inside the model at the same time, so that it never waits for a settlement.
         package var batchesInModel = 2
         /// The fallback where no change was noticed (`POLL_INTERVAL`).
@@ -22,8 +22,15 @@ package actor EmbeddingWorker {
         /// How often an idle worker looks whether anybody has committed.
         package var glance = Duration.milliseconds(5)
         package var beatInterval = Duration.seconds(1)
+        /// How long another worker's beat may stay the same before this one frees what it held: longer than the server's
+        /// lease, so that it only comes to it where no server lives.
+        package var neighbourLease = Duration.seconds(6)
         /// A batch inside the model for longer than this means that the process is stuck.
         package var batchDeadline = Duration.seconds(120)
+        /// Results kept at most because users' transactions have their rows; their jobs are put off beyond that.
+        package var mostKept = 4096
+        /// How long a stop waits for such rows.
+        package var farewell = Duration.seconds(3)
 
         package init() {}
     }
@@ -37,6 +44,10 @@ package actor EmbeddingWorker {
     /// Ends the process with its own exit code: a model call that hangs cannot be cancelled.
     let onStuck: @Sendable () -> Void
 
+    private let rescuer: Rescuer
+    private var neighbours: StalenessObserver
+    private var pace = Pace()
+
     var id: WorkerID?
     var isDraining = false
     var inModel: [Int64: ContinuousClock.Instant] = [:]
@@ -44,6 +55,16 @@ package actor EmbeddingWorker {
     var description: (device: String, model: String, endpoint: String?)?
     var sources: [SourceID: Source] = [:]
     var turn = 0
+    /// Batches that are being embedded or settled for the first time.
+    private var busyBatches = 0
+    /// Who waits for one of them to end.
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+    /// What ended the work of a batch for good.
+    private var failure: (any Error)?
+    /// Nothing more is taken into hand, and nothing waited for at length.
+    var isEnding: Bool { isDraining || failure != nil }
+    /// Results that wait for a user's transaction to end.
+    var keptResults = 0
 
     package init(
         database: any Database, queue: EmbeddingQueue, provider: any EmbedderProvider,
@@ -57,6 +78,10 @@ package actor EmbeddingWorker {
         self.settings = settings
         self.logger = logger
         self.onStuck = onStuck
+        rescuer = Rescuer(database: database, logger: logger) { connection, rescue in
+            try EmbeddingQueue.showRescued(rescue, on: connection)
+        }
+        neighbours = StalenessObserver(lease: settings.neighbourLease, longestStep: settings.beatInterval * 1.5)
     }
 
     /// Enters the worker in the table of workers, still without a model.
@@ -87,7 +112,7 @@ package actor EmbeddingWorker {
         isDraining = true
     }
 
-    /// Beats until cancelled. The beat is withheld from a worker whose batch is stuck, and the process ended.
+    /// Beats until cancelled, and frees what workers held whose beat stands still. The beat is withheld from a worker whose batch is stuck, and the process ended.
     package func beat() async throws {
         while !Task.isCancelled {
             try await Task.sleep(for: settings.beatInterval)
@@ -103,17 +128,28 @@ package actor EmbeddingWorker {
         }
     }
 
-    func beatOnce() async throws {
+    /// - Parameter now: this process's monotonic clock.
+    func beatOnce(now: ContinuousClock.Instant = .now) async throws {
         guard let id else { return }
         do {
-            let isAlive = try await database.write { connection in
-                try WorkerStore().beat(id, now: .now(), on: connection)
+            // One write transaction: while a user holds the write lock nobody can beat, and nobody is looked at.
+            let rate = pace.rate(totals, at: now)
+            let (isAlive, beats) = try await database.write { connection in
+                (
+                    try WorkerStore().beat(id, rate: rate, now: .now(), on: connection),
+                    try WorkerStore().beats(on: connection)
+                )
             }
-            guard !isAlive else { return }
-            logger.warning(
-                "this worker was declared lost; it begins a new incarnation", metadata: ["worker.id": "\(id)"])
-            try await register()
-            try await announce()
+            if !isAlive {
+                logger.warning(
+                    "this worker was declared lost; it begins a new incarnation", metadata: ["worker.id": "\(id)"])
+                try await register()
+                try await announce()
+            }
+            for neighbour in neighbours.look(at: beats, now: now) where neighbour != id {
+                try await rescuer.declareLost(
+                    neighbour, because: "its beat stood still for \(settings.neighbourLease)")
+            }
         } catch let error as DatabaseError where error.isRetryable {
             logger.warning("a beat could not be written", metadata: ["error": "\(error)"])
         }
@@ -121,39 +157,59 @@ package actor EmbeddingWorker {
 
     /// Works until ``drain()``; then what is in hand is settled, and the incarnation says goodbye.
     package func work() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            var inFlight = 0
-            while !isDraining {
-                let claimed = try await claimWhenThereIsWork()
-                guard !claimed.isEmpty else { continue }
-                let isSuspect = claimed.contains { $0.crashes > 0 }
-                // A suspect runs with nothing beside it, so that a crash says which one it was.
+        await withTaskGroup(of: Void.self) { group in
+            while !isEnding {
                 do {
-                    while inFlight >= (isSuspect ? 1 : settings.batchesInModel) {
-                        try await group.next()
-                        inFlight -= 1
-                    }
+                    let claimed = try await claimWhenThereIsWork()
+                    guard !claimed.isEmpty else { continue }
+                    try await begin(claimed, in: &group)
                 } catch {
-                    try? await queue.handBack(claimed)
-                    throw error
-                }
-                guard !isDraining else {
-                    try await queue.handBack(claimed)
-                    break
-                }
-                group.addTask { try await self.process(claimed) }
-                inFlight += 1
-                if isSuspect {
-                    try await group.next()
-                    inFlight -= 1
+                    failure = failure ?? error
                 }
             }
-            try await group.waitForAll()
+            await group.waitForAll()
         }
+        if let failure { throw failure }
         if let id {
             _ = try await database.write { connection in
                 try WorkerStore().end(id, as: .stopped, on: connection)
             }
+        }
+    }
+
+    /// Takes a batch into hand as soon as there is room for it.
+    private func begin(_ claimed: [Job], in group: inout TaskGroup<Void>) async throws {
+        // A suspect runs with nothing beside it, so that a crash says which one it was.
+        let isSuspect = claimed.contains { $0.crashes > 0 }
+        await untilBusy(atMost: isSuspect ? 0 : settings.batchesInModel - 1)
+        guard !isEnding else { return try await handBackWhenPossible(claimed) }
+        busyBatches += 1
+        group.addTask { await self.run(claimed) }
+        if isSuspect { await untilBusy(atMost: 0) }
+    }
+
+    /// One batch to its end; rows that users' transactions have are settled when these have ended, while the next batches
+    /// go on.
+    private func run(_ claimed: [Job]) async {
+        var kept: [KeptResults] = []
+        do {
+            kept = try await embedAndSettle(claimed)
+        } catch {
+            failure = failure ?? error
+        }
+        busyBatches -= 1
+        for continuation in waiting { continuation.resume() }
+        waiting = []
+        do {
+            for results in kept { try await settleKept(results) }
+        } catch {
+            failure = failure ?? error
+        }
+    }
+
+    private func untilBusy(atMost most: Int) async {
+        while busyBatches > most {
+            await withCheckedContinuation { waiting.append($0) }
         }
     }
 
@@ -181,5 +237,18 @@ package actor EmbeddingWorker {
             try await Task.sleep(for: settings.glance)
             if try await database.changeMark() != mark { return }
         }
+    }
+}
+
+/// How fast a worker settles rows: from its totals, over the last seconds.
+private struct Pace {
+    private var looks: [(moment: ContinuousClock.Instant, rows: Int)] = []
+
+    /// Takes the totals at a moment. - Returns: rows per second.
+    mutating func rate(_ totals: SettledCounts, at moment: ContinuousClock.Instant) -> Double {
+        looks.append((moment, totals.succeeded + totals.failed + totals.skipped))
+        looks.removeAll { $0.moment.duration(to: moment) > .seconds(6) }
+        guard let first = looks.first, let last = looks.last, first.moment < last.moment else { return 0 }
+        return Double(last.rows - first.rows) / first.moment.duration(to: last.moment).seconds
     }
 }

@@ -34,7 +34,8 @@ struct RetryPolicyTests {
 
     @Test func `suspects run in small batches, then alone`() {
         #expect(Suspicion.none.limit(batchSize: 256) == 256)
-        #expect(Suspicion.some.limit(batchSize: 256) == 8)
+        #expect(Suspicion.some.limit(batchSize: 256) == 32)
+        #expect(Suspicion.some.limit(batchSize: 32) == 8)
         #expect(Suspicion.some.limit(batchSize: 4) == 4)
         #expect(Suspicion.strong.limit(batchSize: 256) == 1)
     }

@@ -151,6 +151,21 @@ struct EmbeddingWorkerTests {
         try await shop.expectInStep(source)
     }
 
+    @Test func `a worker frees what a lost neighbour held where no server does`() async throws {
+        let (shop, source) = try await shop(["a", "b"])
+        let lost = try #require(await shop.worker().id)
+        _ = try await shop.queue.claim(limit: 9, turn: 1, worker: lost)
+        let worker = try await shop.worker()
+        let began = ContinuousClock.now
+        for second in 0...5 { try await worker.beatOnce(now: began + .seconds(second)) }
+        #expect(try shop.shell("SELECT DISTINCT state FROM millrace_job;") == "running")
+        try await worker.beatOnce(now: began + .seconds(6))
+        #expect(try shop.shell("SELECT DISTINCT state FROM millrace_job;") == "available")
+        #expect(try shop.shell("SELECT state FROM millrace_worker ORDER BY id;") == "lost\nstarting")
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
     @Test func `a source removed while its rows are in hand is nobody's fault`() async throws {
         let (shop, _) = try await shop(["a"])
         let worker = try await shop.worker()
