@@ -1,13 +1,14 @@
 """Whether Millrace's tables and a watched one stay bounded in PostgreSQL under constant edits: dead tuples, and the sizes of
 tables and indexes, over time.
 
-    python Benchmarks/queue_bloat.py [--minutes N]      3 by default, 20 for the record
+    python Benchmarks/queue_bloat.py [--minutes N]      MINUTES or 3 by default; 20 for the record
 
 A server and a worker embed what is edited; autovacuum works as the server's defaults and the tables' own settings say.
 Judged is the largest size in the last third of the run against the largest in the middle one.
 """
 
 import argparse
+import os
 import sys
 import time
 
@@ -69,7 +70,7 @@ def judge(ratios, samples, seconds):
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--minutes", type=float, default=3)
+    options.add_argument("--minutes", type=float, default=float(os.environ.get("MINUTES", 3)))
     options.add_argument("--seed", type=int, default=63)
     options = options.parse_args()
     random = begin(options.seed)
