@@ -176,7 +176,7 @@ struct PostgresTriggerTests {
         #expect(try shop.shell(jobs) == "")
         let findings = try await shop.sweep(source)
         #expect(findings.wanted == 2 && findings.ghosts == 1)
-        let disabled = try await shop.database.read { try ObjectCheck(source).disabled(on: $0) }
+        let disabled = try await shop.database.read { try ObjectCheck(source).switchedOff(on: $0) }
         #expect(disabled.count == 6)
         try await shop.work()
         try await shop.expectInStep(source)
