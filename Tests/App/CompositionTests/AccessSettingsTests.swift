@@ -1,5 +1,6 @@
 import Foundation
 import InferenceRPC
+import Secrets
 import Serve
 import TestCertificates
 import Testing
