@@ -59,15 +59,22 @@ var targets: [Target] = [
     target("Sources", "Features", ["Core", "Embedding", logging]),
     target("Search", "Features", ["Core", "Embedding", "Indexing", logging]),
     target("DatabaseSQLite", "Adapters", ["Core", grdb, sqlite, logging]),
+    .systemLibrary(
+        name: "CPostgres", path: "Sources/Adapters/CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    target("DatabasePostgres", "Adapters", ["Core", "CPostgres", logging]),
     target("InferenceOpenVINO", "Adapters", ["Embedding", "CKernels", logging]),
     .executableTarget(
         name: "bench-index", dependencies: ["Indexing"], path: "Sources/Benchmarks/bench-index",
         swiftSettings: settings),
+    .target(
+        name: "TestDatabases", dependencies: ["Core", "DatabaseSQLite", "DatabasePostgres", logging],
+        path: "Tests/Support/TestDatabases", swiftSettings: settings),
     tests("Core", "Core", ["Core"]),
     tests("Embedding", "Core", ["Embedding"]),
     tests("Indexing", "Core", ["Indexing"]),
     tests("Messages", "Core", ["Messages"]),
     tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
+    tests("DatabasePostgres", "Adapters", ["DatabasePostgres", "TestDatabases", "Core", logging]),
     tests("Stores", "Adapters", ["Core", "DatabaseSQLite", "Sources", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
     tests("Sources", "Features", ["Sources", "DatabaseSQLite", "Core", "Embedding", logging]),

@@ -58,6 +58,33 @@ final class SQLiteConnection: Connection {
         try guarding { () throws(DatabaseError) in try handle.script(text) }
     }
 
+    /// By a savepoint: a single statement fails whole, a body of several would not.
+    func attempt<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        savepoint("SAVEPOINT millrace_attempt")
+        do {
+            let result = try body()
+            savepoint("RELEASE millrace_attempt")
+            return result
+        } catch {
+            savepoint("ROLLBACK TO millrace_attempt")
+            savepoint("RELEASE millrace_attempt")
+            throw error
+        }
+    }
+
+    /// A failure here leaves nothing to go on with: it is told by the next statement, and by the transaction's end.
+    private func savepoint(_ text: String) {
+        guard ending == nil else { return }
+        do throws(DatabaseError) {
+            try handle.statement(text).run([:])
+        } catch {
+            ending = error
+        }
+    }
+
+    /// Other programs see the file change by themselves.
+    func notify() {}
+
     /// The rows that the last statement changed itself. The library keeps the count of the last INSERT, UPDATE or
     /// DELETE through statements of other kinds, which changed none.
     private func changes(since before: Int) -> Int {

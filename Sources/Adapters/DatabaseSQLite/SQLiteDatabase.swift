@@ -93,6 +93,10 @@ package final class SQLiteDatabase: Database {
         try await writer.queue.submit { try body($0) }
     }
 
+    package func runAlone(_ statement: String) async throws {
+        try await write { try $0.script(statement) }
+    }
+
     /// Costs microseconds and never waits for a lock, so it is done on the caller's thread.
     package func changeMark() async throws -> Int64 {
         try watch.mark()

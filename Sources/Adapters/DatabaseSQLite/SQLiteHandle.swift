@@ -114,7 +114,7 @@ final class SQLiteHandle: @unchecked Sendable {
 
     /// The statement of this text, compiled once per connection.
     func statement(_ text: String) throws(Core.DatabaseError) -> PreparedStatement {
-        let key = StatementText(text: text)
+        let key = StatementText(text)
         if let statement = statements[key] {
             return statement
         }

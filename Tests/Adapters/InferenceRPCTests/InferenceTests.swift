@@ -41,7 +41,7 @@ private struct CountingEmbedder: Embedder {
 
     @Test func `answers rows in the order of the texts`() async throws {
         try await withServer { client, _ in
-            let reply = try await client.embed(["a", "longer text"], model: "m", deadline: .seconds(10))
+            let reply = try await client.embed(["a", "longer text"], model: "m", deadline: .seconds(60))
             #expect(reply.space == "counting")
             #expect(reply.dimension == 2)
             #expect(reply.vectors == [1, 1, 11, 1])
@@ -63,7 +63,7 @@ private struct CountingEmbedder: Embedder {
                 (["fail"], "m", "memory"),
             ] {
                 let error = await #expect(throws: InferenceError.self) {
-                    _ = try await client.embed(texts, model: model, deadline: .seconds(10))
+                    _ = try await client.embed(texts, model: model, deadline: .seconds(60))
                 }
                 #expect(error?.code == .refused)
                 #expect(error?.message.contains(word) == true)

@@ -103,6 +103,12 @@ final class Recorder: Connection {
     }
 
     func script(_ text: String) throws(DatabaseError) { try connection.script(text) }
+
+    func attempt<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        try connection.attempt(body)
+    }
+
+    func notify() { connection.notify() }
 }
 
 extension Connection {

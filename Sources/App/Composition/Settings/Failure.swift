@@ -50,8 +50,8 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
 
     private static func exit(_ code: DatabaseError.Code) -> Exit {
         switch code {
-        case .busy, .closed: .temporary
-        case .readOnly: .noPermission
+        case .busy, .closed, .commitUnknown: .temporary
+        case .readOnly, .denied: .noPermission
         case .full, .io: .io
         case .corrupt: .data
         case .cannotOpen, .newerVersion, .notWAL: .config

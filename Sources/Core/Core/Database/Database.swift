@@ -12,13 +12,21 @@ package protocol Database: Sendable {
 
     /// Runs `body` in one write transaction that is committed when this returns, and undone if `body` throws.
     ///
-    /// Writes of one process that arrive together share a commit; each still succeeds or fails alone. `body` may
-    /// run twice if a shared commit failed, so it must have no effect outside the database.
+    /// Writes of one process that arrive together share a commit on SQLite; each still succeeds or fails alone. `body`
+    /// may run more than once (a shared commit failed, a deadlock chose it), so it must have no effect outside the
+    /// database.
     @discardableResult
     func write<Result: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> Result) async throws -> Result
 
+    /// Runs one statement outside transactions, for those that refuse to be in one (`CREATE INDEX CONCURRENTLY`,
+    /// `VACUUM`), and without a limit on its time. On SQLite it is a write transaction of its own.
+    func runAlone(_ statement: String) async throws
+
     /// A number that changes whenever any other program may have committed something; cheap enough to look at
     /// hundreds of times a second. It tells that something changed, not what.
+    ///
+    /// PostgreSQL tells of what ``Connection/notify()`` was called for alone: a user's bare write moves it only when
+    /// somebody has looked and said so.
     func changeMark() async throws -> Int64
 
     /// Ends all connections; calls that come after fail with ``DatabaseError/Code/closed``.
@@ -44,6 +52,16 @@ package protocol Connection {
 
     /// Runs text with several statements and no parameters: DDL and triggers.
     func script(_ text: String) throws(DatabaseError)
+
+    /// Runs `body` so that nothing of it is left when it throws, and the transaction goes on as if it had not been.
+    ///
+    /// Whoever catches a ``DatabaseError`` inside a transaction and goes on needs this: after a failed statement
+    /// PostgreSQL refuses all others. Costs two short round trips there.
+    func attempt<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result
+
+    /// Once this transaction has committed, moves the change mark of every process on the database. Many calls of a few
+    /// milliseconds become one message, which is no part of any transaction. SQLite needs none: its mark moves by itself.
+    func notify()
 }
 
 extension Connection {

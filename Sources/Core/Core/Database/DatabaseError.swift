@@ -19,8 +19,12 @@ package struct DatabaseError: Error, Sendable, CustomStringConvertible {
         case constraint
         /// The schema has not what the statement names.
         case noSuchObject
-        /// The input/output below the database failed.
+        /// The role lacks a privilege; the message names the GRANT.
+        case denied
+        /// The input/output below the database failed, or the connection to its server.
         case io
+        /// The connection was lost while a transaction was being committed, so it may have been kept or not.
+        case commitUnknown
         /// The database is closing.
         case closed
         /// Anything else, the database's own words in ``message``.
@@ -40,10 +44,14 @@ package struct DatabaseError: Error, Sendable, CustomStringConvertible {
     }
 
     /// Whether the same call may succeed later without anyone changing anything.
+    ///
+    /// An unknown commit counts among these: what Millrace writes is guarded by fences, unique keys and comparisons, so
+    /// that doing it a second time changes nothing. What is not so guarded must look before it writes again.
     package var isRetryable: Bool {
         switch code {
-        case .busy, .full, .io: true
-        case .readOnly, .corrupt, .cannotOpen, .newerVersion, .notWAL, .constraint, .noSuchObject, .closed, .other:
+        case .busy, .full, .io, .commitUnknown: true
+        case .readOnly, .corrupt, .cannotOpen, .newerVersion, .notWAL, .constraint, .noSuchObject, .denied, .closed,
+            .other:
             false
         }
     }

@@ -1,13 +1,17 @@
 /// A statement's text as a key, told apart byte by byte: Swift's strings are equal where Unicode calls them equivalent, so
 /// two column names that differ only in how an accent is composed would share a statement.
-struct StatementText: Hashable {
-    let text: String
+package struct StatementText: Hashable, Sendable {
+    package let text: String
 
-    static func == (left: Self, right: Self) -> Bool {
+    package init(_ text: String) {
+        self.text = text
+    }
+
+    package static func == (left: Self, right: Self) -> Bool {
         left.text.utf8.elementsEqual(right.text.utf8)
     }
 
-    func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }

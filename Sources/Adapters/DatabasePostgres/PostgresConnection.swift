@@ -1,0 +1,125 @@
+import Core
+
+/// The port's connection inside one transaction, on the thread that runs it.
+final class PostgresConnection: Connection {
+    private let handle: PostgresHandle
+    private let options: PostgresDatabase.Options
+    private let clock = ContinuousClock()
+    /// The failure after which the server refuses every further statement of this transaction.
+    private(set) var ending: DatabaseError?
+    /// Whether other processes are to be told once the transaction has committed.
+    private(set) var wantsNotify = false
+    /// Whether the transaction met another in a way that another try may avoid.
+    private(set) var hasConflict = false
+    /// Whether a prepared statement no longer fits its tables, or is gone: the whole transaction must run again.
+    private(set) var hasStaleStatement = false
+    /// The statement that took longest.
+    private(set) var slowest: (statement: String, duration: Duration) = ("", .zero)
+
+    init(_ handle: PostgresHandle, _ options: PostgresDatabase.Options) {
+        self.handle = handle
+        self.options = options
+    }
+
+    var dialect: Dialect { .postgres }
+
+    @discardableResult
+    func run(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Int {
+        try perform(statement) { prepared throws(DatabaseError) in
+            try handle.execute(prepared, parameters, until: deadline).changedRows
+        }
+    }
+
+    @discardableResult
+    func runMany(_ statement: SQL, _ batch: [Parameters]) throws(DatabaseError) -> [Int] {
+        guard !batch.isEmpty else { return [] }
+        return try perform(statement) { prepared throws(DatabaseError) in
+            try handle.executeMany(prepared, batch, patience: patience)
+        }
+    }
+
+    func rows(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> [Row] {
+        try perform(statement) { prepared throws(DatabaseError) in
+            try handle.execute(prepared, parameters, until: deadline).rows
+        }
+    }
+
+    func script(_ text: String) throws(DatabaseError) {
+        try guarding { () throws(DatabaseError) in _ = try handle.script(text, until: deadline) }
+    }
+
+    /// By a savepoint; a second one inside the first has the same name and hides it until it ends.
+    func attempt<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        savepoint("SAVEPOINT millrace_attempt")
+        do {
+            let result = try body()
+            savepoint("RELEASE SAVEPOINT millrace_attempt")
+            return result
+        } catch {
+            if handle.isAlive {
+                ending = nil
+                savepoint("ROLLBACK TO SAVEPOINT millrace_attempt; RELEASE SAVEPOINT millrace_attempt")
+            }
+            throw error
+        }
+    }
+
+    /// A failure here leaves nothing to go on with: it is told by the next statement, and by the transaction's end.
+    private func savepoint(_ text: String) {
+        guard ending == nil else { return }
+        do throws(DatabaseError) {
+            _ = try handle.script(text, until: deadline)
+        } catch {
+            ending = error
+        }
+    }
+
+    func notify() {
+        wantsNotify = true
+    }
+
+    private var patience: Duration {
+        options.statementTimeout + options.answerPatience
+    }
+
+    private var deadline: ContinuousClock.Instant {
+        clock.now + patience
+    }
+
+    private func perform<Result>(
+        _ statement: SQL, _ body: (PreparedStatement) throws(DatabaseError) -> Result
+    ) throws(DatabaseError) -> Result {
+        let text = statement.text(for: .postgres)
+        let start = clock.now
+        let result = try guarding { () throws(DatabaseError) in
+            try body(handle.statement(text, until: deadline))
+        }
+        let duration = clock.now - start
+        if duration > slowest.duration { slowest = (text, duration) }
+        return result
+    }
+
+    /// Refuses to go on once the transaction has failed, and notices when it does.
+    private func guarding<Result>(
+        _ body: () throws(DatabaseError) -> Result
+    ) throws(DatabaseError) -> Result {
+        if let ending { throw ending }
+        handle.clearState()
+        do {
+            return try body()
+        } catch {
+            note(handle.lastState, error)
+            if !handle.isInTransaction { ending = error }
+            throw error
+        }
+    }
+
+    private func note(_ state: SQLState?, _ error: DatabaseError) {
+        guard let state else { return }
+        if state.isConflict { hasConflict = true }
+        // 0A000 is also said of what the server has not; only a prepared statement can be stale.
+        if state == .noSuchStatement || (state == .planChanged && error.statement.map(handle.isPrepared) == true) {
+            hasStaleStatement = true
+        }
+    }
+}
