@@ -65,7 +65,8 @@ extension DatabaseError {
             return (.io, "the connection to \(place) was ended by the server (\(words)): it is opened anew, try again")
         case "25" where state == .idleInTransaction:
             return (.io, "\(place) ended a transaction that stood still for too long (\(words)): try again")
-        case "23", "22":
+        // P0 is what a user's own trigger raises, 44 a view's WITH CHECK OPTION, 27 a row that a BEFORE trigger changed itself.
+        case "23", "22", "27", "44", "P0":
             return (
                 .constraint, "\(place) refused a value (\(words)\(detail)): change it, or the row that it collides with"
             )

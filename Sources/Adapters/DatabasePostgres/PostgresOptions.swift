@@ -51,13 +51,19 @@ struct ServerSettings: Sendable {
             ("statement_timeout", Self.milliseconds(options.statementTimeout)),
             ("lock_timeout", Self.milliseconds(options.lockTimeout)),
             ("idle_in_transaction_session_timeout", Self.milliseconds(options.idleInTransactionTimeout)),
-            ("TimeZone", "UTC"), ("standard_conforming_strings", "on"), ("bytea_output", "hex"),
+            ("standard_conforming_strings", "on"), ("bytea_output", "hex"),
+            // The text of a key or of a column must be the same in every process.
+            ("DateStyle", "ISO,YMD"), ("IntervalStyle", "postgres"), ("extra_float_digits", "1"),
         ]
     }
 
     private static func milliseconds(_ duration: Duration) -> String {
         String(duration.microseconds / 1000)
     }
+
+    /// Set for each transaction and not for the connection, whose own setting thereby stays what the database gives to
+    /// those who name none: a source's `timestamp` column is written in that zone.
+    static let timeZone = "; SET LOCAL TimeZone = 'UTC'"
 
     /// As the start-up option `options`, which PgBouncer 1.18 refuses.
     var startUp: String {
@@ -66,6 +72,6 @@ struct ServerSettings: Sendable {
 
     /// As statements that end with the transaction.
     var local: String {
-        pairs.map { "; SET LOCAL \($0.name) = '\($0.value)'" }.joined()
+        pairs.map { "; SET LOCAL \($0.name) = '\($0.value)'" }.joined() + Self.timeZone
     }
 }

@@ -86,7 +86,7 @@ struct Transaction {
     private func begin() throws(DatabaseError) {
         try handle.makeRoomForStatements(until: patience)
         let mode = readsOnly ? "REPEATABLE READ READ ONLY" : "READ COMMITTED READ WRITE"
-        let settings = handle.preparesStatements ? "" : ServerSettings(options).local
+        let settings = handle.preparesStatements ? ServerSettings.timeZone : ServerSettings(options).local
         try handle.script("BEGIN ISOLATION LEVEL \(mode)\(settings)", until: patience)
     }
 

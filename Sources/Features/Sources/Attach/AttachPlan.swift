@@ -12,40 +12,36 @@ struct AttachPlan {
     var taken: [String] = []
     /// The user's own triggers on updates of the table.
     let foreignTriggers: [String]
+    /// Things about the table that the user should know, a sentence each.
+    let notes: [String]
 
-    init(_ request: AttachRequest, on connection: any Connection) throws {
+    /// - Parameter rowCount: where the rows have been counted already.
+    init(_ request: AttachRequest, rowCount: Int? = nil, on connection: any Connection) throws {
         let shape = try TableShape.read(request.table, on: connection)
         let sources = try SourceStore().all(on: connection)
         var definition = try request.definition(for: shape, beside: sources)
-        if let updated = definition.updated {
-            definition.updatedForm = try Self.timeForm(of: updated, in: shape, on: connection)
-        }
+        try definition.settleTime(shape, isAskedFor: request.updated != nil, on: connection)
         self.definition = definition
-        let table = Identifier(shape.name)
-        rowCount = Int(try connection.row(.both("SELECT COUNT(*) FROM \(table)"))?.integer(0) ?? 0)
-        present = sources.first { $0.definition.table == shape.name && $0.definition.into == definition.into }
-        collection =
-            present?.collection ?? request.collection ?? Self.freeName(shape.name, definition.into, sources)
-        foreignTriggers = try connection.rows(
-            SQL(
-                sqlite: """
-                    SELECT name FROM sqlite_schema
-                    WHERE type = 'trigger' AND tbl_name = :table COLLATE NOCASE AND sql LIKE '%UPDATE%'
-                        AND name NOT LIKE 'trg\\_auto\\_embedding%' ESCAPE '\\'
-                    ORDER BY name
-                    """), ["table": .text(shape.name)]
-        ).map { $0.text(0) }
+        notes = shape.notes
+        let table = shape.table
+        self.rowCount =
+            try rowCount
+            ?? Int(connection.row(.both("SELECT COUNT(*) FROM \(table.quoted)"))?.integer(0) ?? 0)
+        present = sources.first { $0.definition.tableName == table && $0.definition.into == definition.into }
+        collection = present?.collection ?? request.collection ?? Self.freeName(table, definition.into, sources)
+        foreignTriggers = try ObjectCheck.foreignTriggers(on: table, on: connection)
         if let present {
             try Self.checkSame(present, definition, request)
             return
         }
         try checkFree(beside: sources)
-        try Self.checkNoKeyIsNull(definition, shape, on: connection)
+        if table.schema == nil { try Self.checkNoKeyIsNull(definition, on: connection) }
         taken = try takenNames(replacing: request.replacesObjects, beside: sources, on: connection)
     }
 
-    private static func freeName(_ table: String, _ column: String, _ present: [Source]) -> String {
-        present.contains { $0.collection == table } ? "\(table)_\(column)" : table
+    private static func freeName(_ table: TableName, _ column: String, _ present: [Source]) -> String {
+        let names = [table.name, "\(table.name)_\(column)"]
+        return names.first { name in !present.contains { $0.collection == name } } ?? table.description
     }
 
     /// The same table and vector column once more: fine if it means the same, refused if it means something else.
@@ -62,7 +58,7 @@ struct AttachPlan {
         guard isSame else {
             throw SourceError(
                 .columnTaken,
-                "column \"\(wanted.into)\" of \"\(wanted.table)\" already receives the vectors of source \"\(source.collection)\", which has other settings: remove that one first with millrace source remove \(source.collection), or name another column for --into"
+                "column \"\(wanted.into)\" of \"\(wanted.tableName)\" already receives the vectors of source \"\(source.collection)\", which has other settings: remove that one first with millrace source remove \(source.collection), or name another column for --into"
             )
         }
     }
@@ -73,26 +69,24 @@ struct AttachPlan {
                 .alreadyAttached,
                 "a collection named \"\(collection)\" exists already: choose another with --collection")
         }
-        let neighbours = sources.filter { $0.definition.table == definition.table }
+        let neighbours = sources.filter { $0.definition.tableName == definition.tableName }
         guard !neighbours.contains(where: { $0.definition.status == definition.status }) else {
             throw SourceError(
                 .columnTaken,
-                "column \"\(definition.status)\" is the status of another source on \"\(definition.table)\": choose another with --status"
+                "column \"\(definition.status)\" is the status of another source on \"\(definition.tableName)\": choose another with --status"
             )
         }
     }
 
     /// SQLite lets a PRIMARY KEY column be NULL unless it is declared NOT NULL or is the row's number.
-    private static func checkNoKeyIsNull(
-        _ definition: SourceDefinition, _ shape: TableShape, on connection: any Connection
-    ) throws {
+    private static func checkNoKeyIsNull(_ definition: SourceDefinition, on connection: any Connection) throws {
         for name in definition.key {
             let row = try connection.row(
-                .both("SELECT 1 FROM \(Identifier(shape.name)) WHERE \(Identifier(name)) IS NULL LIMIT 1"))
+                .both("SELECT 1 FROM \(definition.tableName.quoted) WHERE \(Identifier(name)) IS NULL LIMIT 1"))
             guard row == nil else {
                 throw SourceError(
                     .badKey,
-                    "key column \"\(name)\" of \"\(shape.name)\" is NULL in some rows, which then have no key: fill it in, or name another --key"
+                    "key column \"\(name)\" of \"\(definition.tableName)\" is NULL in some rows, which then have no key: fill it in, or name another --key"
                 )
             }
         }
@@ -101,18 +95,19 @@ struct AttachPlan {
     private func takenNames(
         replacing: Bool, beside sources: [Source], on connection: any Connection
     ) throws -> [String] {
-        let wanted = SourceDDL(source: SourceID(0), definition: definition).objects
-        for source in sources {
+        let wanted = definition.ddl(for: SourceID(0)).objects
+        // On PostgreSQL a name belongs to its schema.
+        for source in sources where source.definition.schema == definition.schema {
             let names = Set(source.ddl.objects.map { $0.name.name.lowercased() })
-            guard let name = wanted.first(where: { names.contains($0.name.name.lowercased()) }) else { continue }
+            guard let object = wanted.first(where: { names.contains($0.name.name.lowercased()) }) else { continue }
             throw SourceError(
                 .nameTaken,
-                "source \"\(source.collection)\" already has a \(name.kind) named \(name.name.name): remove that source, or rename the table"
+                "source \"\(source.collection)\" already has a \(object.kind) named \(object.name.name): remove that source, or rename the table"
             )
         }
-        let taken = try ObjectCheck.present(wanted.map(\.name), on: connection)
+        let taken = try ObjectCheck.present(wanted.map(\.name), beside: definition.tableName, on: connection)
         guard !taken.isEmpty else { return [] }
-        let ours = Set(wanted.map { "\($0.kind) \($0.name.name)".lowercased() })
+        let ours = Set(wanted.map { $0.description.lowercased() })
         guard taken.allSatisfy({ ours.contains($0.lowercased()) }) else {
             throw SourceError(
                 .nameTaken,
@@ -126,22 +121,5 @@ struct AttachPlan {
             )
         }
         return taken
-    }
-
-    /// How the table writes moments: as its newest row does, or else as the declared type suggests.
-    private static func timeForm(
-        of column: String, in shape: TableShape, on connection: any Connection
-    ) throws -> SourceDefinition.TimeForm {
-        let name = Identifier(column)
-        let sample = try connection.row(
-            .both("SELECT \(name) FROM \(Identifier(shape.name)) WHERE \(name) IS NOT NULL LIMIT 1"))
-        switch sample?[0] {
-        case .integer(let number): return number > 100_000_000_000 ? .unixMilliseconds : .unixSeconds
-        case .real: return .unixSeconds
-        case .text: return .text
-        case .null, .blob, nil:
-            let type = shape.columns.first { $0.name == column }?.declaredType.uppercased() ?? ""
-            return type.contains("INT") || type == "REAL" ? .unixSeconds : .text
-        }
     }
 }

@@ -39,14 +39,18 @@ package struct AttachRequest: Sendable {
             guard !column.isGenerated else {
                 throw SourceError(
                     .unknownColumn,
-                    "column \"\(column.name)\" of \"\(shape.name)\" is generated, and no trigger sees it change: name the columns that it is made from"
+                    "column \"\(column.name)\" of \"\(shape.table)\" is generated, and no trigger sees it change: name the columns that it is made from"
                 )
+            }
+            guard column.type?.builtIn != "bytea" else {
+                throw SourceError(
+                    .unknownColumn, "column \"\(column.name)\" of \"\(shape.table)\" is bytea: name one that holds text")
             }
             textColumns.append(column.name)
         }
         _ = try Template(template, columns: textColumns)
         let vector = try shape.column(into, for: "--into")
-        let neighbours = sources.filter { $0.definition.table == shape.name && $0.definition.into != vector.name }
+        let neighbours = sources.filter { $0.definition.tableName == shape.table && $0.definition.into != vector.name }
         let isFirst = neighbours.isEmpty
         let statusName = status ?? (isFirst ? "embedding_status" : "embedding_status_\(vector.name)")
         let existing = shape.columns.first { $0.name.lowercased() == statusName.lowercased() }
@@ -59,16 +63,18 @@ package struct AttachRequest: Sendable {
             ("status", "--status", [existing?.name ?? statusName]),
             ("time", "--updated", updatedColumn.map { [$0.name] } ?? []),
         ])
-        if let existing { try Self.checkStatus(existing, in: shape.name) }
-        return SourceDefinition(
-            table: shape.name, key: keyColumns, text: textColumns, template: template, into: vector.name,
-            format: try Self.format(of: vector, in: shape.name), status: existing?.name ?? statusName,
-            updated: updatedColumn?.name, updatedForm: updatedColumn.map { _ in .text }, model: model,
-            dimension: dimension,
+        if let existing { try Self.checkStatus(existing, in: shape.table) }
+        var definition = SourceDefinition(
+            table: shape.table.name, key: keyColumns, text: textColumns, template: template, into: vector.name,
+            format: try VectorFormat.of(vector, dimension: dimension, in: shape.table),
+            status: existing?.name ?? statusName, updated: updatedColumn?.name,
+            updatedForm: updatedColumn.map { _ in .text }, model: model, dimension: dimension,
             suffix: ObjectNames.suffix(
-                table: shape.name, into: vector.name,
+                table: shape.table.name, into: vector.name,
                 isReference: ObjectNames.referenceColumns.allSatisfy(shape.has), isFirstOfTable: isFirst),
             hasViews: hasViews, madeStatusColumn: existing == nil)
+        definition.take(shape)
+        return definition
     }
 
     private func checkedKey(_ shape: TableShape) throws(SourceError) -> [String] {
@@ -78,24 +84,28 @@ package struct AttachRequest: Sendable {
             ? "give the table a PRIMARY KEY or a UNIQUE index on NOT NULL columns"
             : "use --key \(choices.joined(separator: " or --key "))"
         guard !key.isEmpty else {
-            throw SourceError(.badKey, "no key column is named for table \"\(shape.name)\": \(advice)")
+            throw SourceError(.badKey, "no key column is named for table \"\(shape.table)\": \(advice)")
         }
         var names: [String] = []
         for name in key {
             names.append(try shape.column(name, for: "--key").name)
         }
-        guard shape.uniqueSets.contains(where: { Set($0) == Set(names) }) else {
+        guard let set = shape.uniqueSets.first(where: { Set($0) == Set(names) }) else {
+            let rule = shape.table.schema == nil ? "" : " by a UNIQUE index over all rows that is not DEFERRABLE"
             throw SourceError(
-                .badKey, "\(names.joined(separator: ",")) does not identify a row of \"\(shape.name)\": \(advice)")
+                .badKey,
+                "\(names.joined(separator: ",")) does not identify a row of \"\(shape.table)\"\(rule): \(advice)")
         }
         for column in shape.columns where names.contains(column.name) {
             guard column.isNotNull || column.primaryKeyPlace > 0 else {
                 throw SourceError(
                     .badKey,
-                    "key column \"\(column.name)\" of \"\(shape.name)\" may be NULL: declare it NOT NULL, or \(advice)")
+                    "key column \"\(column.name)\" of \"\(shape.table)\" may be NULL: declare it NOT NULL, or \(advice)")
             }
         }
-        return names
+        // Pages are read in the key's order, for which PostgreSQL needs the index's. SQLite's sources keep the written one,
+        // which their stored keys are in.
+        return shape.table.schema == nil ? names : set
     }
 
     /// Millrace writes three of these columns and reads two: none can be two things at once.
@@ -110,9 +120,14 @@ package struct AttachRequest: Sendable {
         }
     }
 
-    private static func checkStatus(_ column: TableShape.Column, in table: String) throws(SourceError) {
+    private static func checkStatus(_ column: TableShape.Column, in table: TableName) throws(SourceError) {
         let type = column.declaredType.uppercased()
-        let holdsWords = type.isEmpty || ["CHAR", "CLOB", "TEXT"].contains(where: type.contains)
+        let holdsWords: Bool
+        if let exact = column.type {
+            holdsWords = ["text", "varchar", "bpchar"].contains(exact.builtIn) && exact.size ?? 40 >= longestStatus
+        } else {
+            holdsWords = type.isEmpty || ["CHAR", "CLOB", "TEXT"].contains(where: type.contains)
+        }
         guard holdsWords, !column.isGenerated else {
             throw SourceError(
                 .columnTaken,
@@ -121,29 +136,20 @@ package struct AttachRequest: Sendable {
         }
     }
 
-    /// The form that fits the column's declared type, by SQLite's affinity rules.
-    private static func format(of column: TableShape.Column, in table: String) throws(SourceError) -> VectorFormat {
-        guard !column.isGenerated else {
-            throw SourceError(
-                .badVectorColumn, "column \"\(column.name)\" of \"\(table)\" is generated: name a plain one for --into")
-        }
-        guard !column.isNotNull else {
-            throw SourceError(
-                .badVectorColumn,
-                "column \"\(column.name)\" of \"\(table)\" is NOT NULL, but a row without text has no vector: allow NULL, or name another for --into"
-            )
-        }
-        let type = column.declaredType.uppercased()
-        if type.contains("INT") { return try wrong(column, table) }
-        if ["CHAR", "CLOB", "TEXT", "JSON"].contains(where: type.contains) { return .json }
-        if type.isEmpty || type.contains("BLOB") { return .float32 }
-        return try wrong(column, table)
-    }
+    private static let longestStatus = SourceProgress.statuses.map(\.utf8.count).max() ?? 0
+}
 
-    private static func wrong(_ column: TableShape.Column, _ table: String) throws(SourceError) -> VectorFormat {
-        throw SourceError(
-            .badVectorColumn,
-            "column \"\(column.name)\" of \"\(table)\" is \(column.declaredType), which cannot hold a vector: use a TEXT column (JSON) or a BLOB column (float32)"
-        )
+extension SourceDefinition {
+    /// What only PostgreSQL's catalogue says, and its statements need.
+    fileprivate mutating func take(_ shape: TableShape) {
+        guard shape.table.schema != nil else { return }
+        schema = shape.table.schema
+        var types: [String: String] = [:]
+        for column in shape.columns where key.contains(column.name) || column.name == into {
+            types[column.name] = column.type?.quoted
+        }
+        self.types = types
+        let generated = shape.columns.filter { key.contains($0.name) && $0.isGenerated }.map(\.name)
+        generatedKeys = generated.isEmpty ? nil : generated
     }
 }

@@ -2,182 +2,76 @@ package import Core
 
 /// The SQL that a source puts into the user's database: triggers, indexes and views, readable, nothing but the
 /// database's own SQL, so that any program's writes fire them.
-///
-/// One rule keeps the triggers cheap: they set the row's status to `pending`, and the trigger on the status alone
-/// enqueues. So a changed row pays one upsert, and setting the status by hand takes the same path.
-package struct SourceDDL: Sendable {
-    package let source: SourceID
-    package let definition: SourceDefinition
-    package let names: ObjectNames
+package protocol SourceDDL: Sendable {
+    var definition: SourceDefinition { get }
+    var names: ObjectNames { get }
 
-    private var table: Identifier { Identifier(definition.table) }
-    private var status: Identifier { Identifier(definition.status) }
-    private var keys: [Identifier] { definition.key.map { Identifier($0) } }
-    private var texts: [Identifier] { definition.text.map { Identifier($0) } }
+    /// The row's key as stored text; `row` is `NEW.`, `OLD.`, another name with its point, or empty.
+    func keyExpression(_ row: String) -> String
 
-    package init(source: SourceID, definition: SourceDefinition) {
-        self.source = source
-        self.definition = definition
-        self.names = ObjectNames(suffix: definition.suffix)
-    }
-
-    /// The row's key as stored text; `row` is `NEW.`, `OLD.` or empty.
-    package func keyExpression(_ row: String) -> String {
-        keys.map { "quote(\(row)\($0))" }.joined(separator: " || ',' || ")
-    }
-
-    private func sameRow(as row: String) -> String {
-        keys.map { "\($0) = \(row)\($0)" }.joined(separator: " AND ")
-    }
-
-    private func differ(_ columns: [Identifier]) -> String {
-        columns.map { "OLD.\($0) IS NOT NEW.\($0) COLLATE BINARY" }.joined(separator: " OR ")
-    }
-
-    private let unguarded = "NOT EXISTS (SELECT 1 FROM \(Table.guardRow.name(in: .sqlite)))"
-
-    private func enqueue(_ values: String) -> String {
-        """
-        INSERT INTO \(Table.job.name(in: .sqlite))(source_id, key) \(values)
-            ON CONFLICT (source_id, key) DO UPDATE SET
-                wanted_rev = wanted_rev + 1, attempt = 0, crashes = 0, alone_crashes = 0, run_at = NULL,
-                state = CASE state WHEN 'running' THEN 'running' ELSE 'available' END;
-        """
-    }
-
-    private func setPending(_ row: String) -> String {
-        "UPDATE \(table) SET \(status) = 'pending' WHERE \(sameRow(as: row)) AND \(status) IS NOT 'pending';"
-    }
-
-    private func forget(_ row: String) -> String {
-        let matches = "source_id = \(source) AND key = \(keyExpression(row))"
-        return """
-            INSERT INTO \(Table.feed.name(in: .sqlite))(source_id, item_id, at)
-                SELECT source_id, id, CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)
-                FROM \(Table.embedding.name(in: .sqlite)) WHERE \(matches);
-            DELETE FROM \(Table.embedding.name(in: .sqlite)) WHERE \(matches);
-            DELETE FROM \(Table.job.name(in: .sqlite)) WHERE \(matches);
-            DELETE FROM \(Table.deadJob.name(in: .sqlite)) WHERE \(matches);
-            """
-    }
-
-    // MARK: Text
+    /// What this source makes under its names, in the order in which it is told.
+    var objects: [SourceObject] { get }
+    var indexes: [SourceIndex] { get }
 
     /// Adds the status column, all present rows `pending`.
-    package var addStatusColumn: String {
-        "ALTER TABLE \(table) ADD COLUMN \(status) TEXT NOT NULL DEFAULT 'pending';"
-    }
-
-    package var dropStatusColumn: String {
-        "ALTER TABLE \(table) DROP COLUMN \(status);"
-    }
-
-    /// The five triggers, in the order in which they are explained.
-    package var createTriggers: String {
-        """
-        -- The status was set to pending, by hand or by the triggers below: the row is to be embedded.
-        CREATE TRIGGER \(names.statusTrigger) AFTER UPDATE OF \(status) ON \(table)
-        WHEN NEW.\(status) IS 'pending' AND \(unguarded)
-        BEGIN
-            \(enqueue("VALUES (\(source), \(keyExpression("NEW.")))").indented)
-        END;
-
-        -- A new row, or one replaced by INSERT OR REPLACE.
-        CREATE TRIGGER \(names.insertTrigger) AFTER INSERT ON \(table)
-        WHEN \(unguarded)
-        BEGIN
-            \(setPending("NEW."))
-            \(enqueue("SELECT \(source), \(keyExpression("NEW.")) WHERE NEW.\(status) IS 'pending'").indented)
-        END;
-
-        -- The text really changed. Where the row was pending already, the trigger on the status does not fire, and its
-        -- job may wait for a retry, or not exist yet: the backfill has not passed.
-        CREATE TRIGGER \(names.updateTrigger) AFTER UPDATE OF \(texts.list) ON \(table)
-        WHEN (\(differ(texts))) AND \(unguarded)
-        BEGIN
-            \(setPending("NEW."))
-            \(enqueue("SELECT \(source), \(keyExpression("NEW.")) WHERE OLD.\(status) IS 'pending'").indented)
-        END;
-
-        -- The key changed: the old row is gone, a new one is there.
-        CREATE TRIGGER \(names.keyTrigger) AFTER UPDATE OF \(keys.list) ON \(table)
-        WHEN (\(differ(keys))) AND \(unguarded)
-        BEGIN
-            \(forget("OLD.").indented)
-            \(setPending("NEW."))
-            \(enqueue("VALUES (\(source), \(keyExpression("NEW.")))").indented)
-        END;
-
-        -- The row is gone, and its vector leaves the index.
-        CREATE TRIGGER \(names.deleteTrigger) AFTER DELETE ON \(table)
-        BEGIN
-            \(forget("OLD.").indented)
-        END;
-        """
-    }
-
-    package var dropTriggers: String {
-        names.triggers.map { "DROP TRIGGER IF EXISTS \($0);" }.joined(separator: "\n")
-    }
-
-    package var createIndexes: String {
-        var statements = ["CREATE INDEX IF NOT EXISTS \(names.statusIndex) ON \(table)(\(status));"]
-        if let updated = definition.updated {
-            statements.append("CREATE INDEX IF NOT EXISTS \(names.updatedIndex) ON \(table)(\(Identifier(updated)));")
-        }
-        return statements.joined(separator: "\n")
-    }
-
-    /// What this source makes under its names, with the kind that the catalogue gives each.
-    package var objects: [(kind: String, name: Identifier)] {
-        names.triggers.map { ("trigger", $0) } + (definition.hasViews ? names.views.map { ("view", $0) } : [])
-            + [("index", names.statusIndex)] + (definition.updated == nil ? [] : [("index", names.updatedIndex)])
-    }
-
+    var addStatusColumn: String { get }
+    var dropStatusColumn: String { get }
+    /// The triggers, in the order in which they are explained.
+    var createTriggers: String { get }
+    var dropTriggers: String { get }
+    var createViews: String { get }
+    var dropViews: String { get }
     /// Takes away what this source makes, and nothing else that bears a like name.
-    package var dropObjects: String {
-        objects.map { "DROP \($0.kind) IF EXISTS \($0.name);" }.joined(separator: "\n")
+    var dropObjects: String { get }
+    /// Takes away what somebody else made under these names.
+    var dropTaken: String { get }
+}
+
+extension SourceDDL {
+    package var dropTaken: String { dropObjects }
+}
+
+/// Something that a source makes, with the kind that the catalogue gives it.
+package struct SourceObject: Hashable, Sendable, CustomStringConvertible {
+    package enum Kind: String, Sendable {
+        case function
+        case trigger
+        case view
+        case index
     }
 
-    package var createViews: String {
-        let updated = definition.updated.map { Identifier($0).quoted }
-        let isReference = definition.suffix.isEmpty
-        let shown =
-            isReference ? [Identifier("id"), "part_id", "feature_text"] : keys + texts.filter { !keys.contains($0) }
-        let age =
-            updated.map { column in
-                """
-                CASE typeof(\(column))
-                        WHEN 'text' THEN CAST((julianday('now') - julianday(\(column))) * 86400 AS INTEGER)
-                        WHEN 'integer' THEN CAST(strftime('%s', 'now') AS INTEGER)
-                            - CASE WHEN \(column) > 100000000000 THEN \(column) / 1000 ELSE \(column) END
-                    END
-                """
-            } ?? "NULL"
-        return """
-            CREATE VIEW \(names.statusView)(embedding_status, count, percentage) AS
-                WITH millrace_word(status, place) AS (
-                        VALUES ('pending', 1), ('processing', 2), ('completed', 3), ('failed', 4), ('skipped', 5)),
-                    millrace_counted(status, count) AS (SELECT \(status), COUNT(*) FROM \(table) GROUP BY \(status)),
-                    millrace_total(count) AS (SELECT SUM(count) FROM millrace_counted)
-                SELECT word.status, COALESCE(SUM(counted.count), 0),
-                    ROUND(COALESCE(100.0 * SUM(counted.count) / total.count, 0), 2)
-                FROM millrace_total AS total CROSS JOIN millrace_word AS word
-                    LEFT JOIN millrace_counted AS counted ON counted.status = word.status
-                        OR word.status = 'pending' AND (counted.status IS NULL
-                            OR counted.status NOT IN (SELECT status FROM millrace_word))
-                GROUP BY word.place
-                ORDER BY word.place;
-            CREATE VIEW \(names.queueView) AS
-                SELECT \(shown.list), \(updated ?? "NULL") AS updated_at,
-                    \(age) AS age_seconds
-                FROM \(table) WHERE \(status) IN ('pending', 'processing')
-                ORDER BY updated_at;
-            """
+    package let kind: Kind
+    package let name: Identifier
+
+    init(_ kind: Kind, _ name: Identifier) {
+        self.kind = kind
+        self.name = name
     }
 
-    package var dropViews: String {
-        names.views.map { "DROP VIEW IF EXISTS \($0);" }.joined(separator: "\n")
+    /// `trigger trg_auto_embedding`, for people.
+    package var description: String {
+        "\(kind) \(name.name)"
+    }
+}
+
+/// An index on one column of the user's table.
+package struct SourceIndex: Hashable, Sendable {
+    package let name: Identifier
+    package let column: Identifier
+}
+
+extension Source {
+    package var ddl: any SourceDDL {
+        definition.ddl(for: id)
+    }
+}
+
+extension SourceDefinition {
+    package func ddl(for source: SourceID) -> any SourceDDL {
+        switch dialect {
+        case .sqlite: SQLiteSourceDDL(source: source, definition: self)
+        case .postgres: PostgresSourceDDL(source: source, definition: self)
+        }
     }
 }
 
@@ -189,7 +83,7 @@ extension [Identifier] {
 
 extension String {
     /// The text with its continuation lines four spaces deeper, for a place in a block.
-    fileprivate var indented: String {
+    var indented: String {
         split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\n    ")
     }
 }

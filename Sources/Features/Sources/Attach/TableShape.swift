@@ -4,102 +4,61 @@ package import Core
 package struct TableShape: Sendable {
     package struct Column: Hashable, Sendable {
         package let name: String
+        /// As people write it: `INTEGER`, `character varying(40)`, `vector(384)`.
         package let declaredType: String
         package let isNotNull: Bool
         /// Place in the primary key from 1, 0 where it is not part of it.
         package let primaryKeyPlace: Int
         package let isGenerated: Bool
+        /// nil on SQLite.
+        package var type: ColumnType?
     }
 
-    package let name: String
+    /// A PostgreSQL type; of a domain, the one beneath it.
+    package struct ColumnType: Hashable, Sendable {
+        let schema: String
+        let name: String
+        /// The number in brackets (`varchar(40)`, `vector(384)`), nil where there is none.
+        let size: Int?
+
+        /// As it is written into a cast.
+        var quoted: String { "\(Identifier(schema)).\(Identifier(name))" }
+        /// The name of a type that PostgreSQL comes with, empty for every other.
+        var builtIn: String { schema == "pg_catalog" ? name : "" }
+    }
+
+    package let table: TableName
     package let columns: [Column]
     /// Column sets that a constraint or a full unique index makes unique, the primary key first.
     package let uniqueSets: [[String]]
+    /// What the user should know before Millrace watches this table, a sentence each.
+    package var notes: [String] = []
 
     /// Reads the catalogue, or refuses with the names that there are.
     package static func read(_ table: String, on connection: any Connection) throws -> TableShape {
-        let found = try connection.row(
-            SQL(
-                sqlite:
-                    "SELECT name, type, COALESCE(sql, '') LIKE 'CREATE VIRTUAL%' FROM sqlite_schema WHERE name = :name COLLATE NOCASE AND type IN ('table', 'view')"
-            ),
-            ["name": .text(table)])
-        guard !isReserved(table) else {
-            throw SourceError(
-                .unknownTable,
-                "\"\(table)\" belongs to \(table.lowercased().hasPrefix("sqlite_") ? "SQLite" : "Millrace") itself: name a table of yours — \(try others(on: connection))"
-            )
+        switch connection.dialect {
+        case .sqlite: try readSQLite(table, on: connection)
+        case .postgres: try readPostgres(table, on: connection)
         }
-        guard let found else {
-            throw SourceError(.unknownTable, "there is no table \"\(table)\" — \(try others(on: connection))")
-        }
-        guard found.text(1) == "table" else {
-            throw SourceError(.unknownTable, "\"\(table)\" is a view: name the table that its rows come from")
-        }
-        guard found.integer(2) == 0 else {
-            throw SourceError(
-                .unknownTable,
-                "\"\(table)\" is a virtual table, on which SQLite allows no triggers: name the table that it is made from"
-            )
-        }
-        let name = found.text(0)
-        let columns = try connection.rows(
-            SQL(sqlite: "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(:name)"),
-            ["name": .text(name)]
-        ).map { row in
-            Column(
-                name: row.text(0), declaredType: row.text(1), isNotNull: row.integer(2) != 0,
-                primaryKeyPlace: Int(row.integer(3)), isGenerated: row.integer(4) >= 2)
-        }
-        guard !columns.isEmpty else {
-            throw SourceError(.unknownTable, "\"\(table)\" has no columns that SQLite can list: it cannot be watched")
-        }
-        return TableShape(name: name, columns: columns, uniqueSets: try uniqueSets(name, columns, on: connection))
     }
 
-    private static func uniqueSets(
-        _ table: String, _ columns: [Column], on connection: any Connection
-    ) throws(DatabaseError) -> [[String]] {
-        var sets: [[String]] = []
-        let primary = columns.filter { $0.primaryKeyPlace > 0 }.sorted { $0.primaryKeyPlace < $1.primaryKeyPlace }
-        if !primary.isEmpty { sets.append(primary.map(\.name)) }
-        let indexes = try connection.rows(
-            SQL(sqlite: "SELECT name FROM pragma_index_list(:table) WHERE \"unique\" AND NOT partial"),
-            ["table": .text(table)])
-        for index in indexes {
-            let names = try connection.rows(
-                SQL(sqlite: "SELECT name FROM pragma_index_info(:index) ORDER BY seqno"), ["index": index[0]]
-            ).map { $0[0].text }
-            let set = names.compactMap { $0 }
-            if set.count == names.count, !sets.contains(set) { sets.append(set) }
-        }
-        return sets
+    /// The table that a source watches.
+    static func read(_ table: TableName, on connection: any Connection) throws -> TableShape {
+        // In quotes, so that no part of the name is read as anything else.
+        try read(connection.dialect == .sqlite ? table.name : table.quoted, on: connection)
     }
 
-    private static func isReserved(_ name: String) -> Bool {
-        name.lowercased().hasPrefix("millrace_") || name.lowercased().hasPrefix("sqlite_")
-    }
-
-    private static func others(on connection: any Connection) throws(DatabaseError) -> String {
-        let names = try connection.rows(
-            SQL(sqlite: "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-        )
-        .map { $0.text(0) }.filter { !isReserved($0) }
-        return names.isEmpty
-            ? "the database has no tables yet: create one, or try millrace sample parts"
-            : "tables are: \(names.joined(separator: ", "))"
-    }
-
-    /// The column of that name as the catalogue spells it (SQLite ignores case), or an error that lists the columns.
+    /// The column of that name as the catalogue spells it, or an error that lists the columns. The name may be written in
+    /// another case: SQLite ignores it, and on PostgreSQL it seldom means another column.
     package func column(_ name: String, for flag: String) throws(SourceError) -> Column {
         if let column = columns.first(where: { $0.name == name }) { return column }
         if let column = columns.first(where: { $0.name.lowercased() == name.lowercased() }) { return column }
         let known = columns.map(\.name).joined(separator: ", ")
         throw SourceError(
-            .unknownColumn, "table \"\(self.name)\" has no column \"\(name)\" (\(flag)) — columns are: \(known)")
+            .unknownColumn, "table \"\(table)\" has no column \"\(name)\" (\(flag)) — columns are: \(known)")
     }
 
     package func has(_ name: String) -> Bool {
-        columns.contains { $0.name.lowercased() == name.lowercased() }
+        columns.contains { $0.name == name || table.schema == nil && $0.name.lowercased() == name.lowercased() }
     }
 }

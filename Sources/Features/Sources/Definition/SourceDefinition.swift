@@ -5,8 +5,10 @@ import FoundationEssentials
 ///
 /// Stored as JSON in `millrace_source.definition`.
 package struct SourceDefinition: Codable, Hashable, Sendable {
-    /// The user's table.
+    /// The user's table, without its schema.
     package var table: String
+    /// The table's schema on PostgreSQL, nil on SQLite.
+    package var schema: String?
     /// Columns that together identify a row: UNIQUE and NOT NULL.
     package var key: [String]
     /// Columns whose text is embedded.
@@ -29,6 +31,13 @@ package struct SourceDefinition: Codable, Hashable, Sendable {
     package var hasViews: Bool
     /// Whether attaching made the status column, so that removing drops it.
     package var madeStatusColumn: Bool
+    /// PostgreSQL: the types of the key columns and of the vector's, by column, as they are written into a cast:
+    /// `"pg_catalog"."uuid"`. Of a domain, the type beneath it.
+    package var types: [String: String]?
+    /// PostgreSQL: key columns that are generated; a BEFORE trigger does not see their new values.
+    package var generatedKeys: [String]?
+    /// PostgreSQL: the time zone in which ``updated`` of type `timestamp` is written.
+    package var zone: String?
     /// Why Millrace suspended the source of itself, where it did.
     package var fault: String?
 
@@ -38,6 +47,10 @@ package struct SourceDefinition: Codable, Hashable, Sendable {
         case text
         case unixSeconds
         case unixMilliseconds
+        /// PostgreSQL's types of these names.
+        case timestamptz
+        case timestamp
+        case date
     }
 
     package init(
@@ -62,6 +75,15 @@ package struct SourceDefinition: Codable, Hashable, Sendable {
         self.madeStatusColumn = madeStatusColumn
     }
 
+    /// The database that the source is in.
+    package var dialect: Dialect {
+        schema == nil ? .sqlite : .postgres
+    }
+
+    package var tableName: TableName {
+        TableName(schema: schema, table)
+    }
+
     func encoded() -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -83,58 +105,4 @@ package struct SourceDefinition: Codable, Hashable, Sendable {
 
 extension [UInt8] {
     var data: Data { Data(self) }
-}
-
-/// How a vector is written into the user's column.
-package enum VectorFormat: String, Codable, Hashable, Sendable {
-    /// `[0.1,-0.25,…]`, the shortest decimal that reads back as the same float32.
-    case json
-    /// 4 × dimension bytes, little endian float32.
-    case float32
-
-    /// The vector as the column's value.
-    package func value(_ vector: some Collection<Float>) -> Value {
-        switch self {
-        case .float32:
-            return .blob(vector.littleEndianBytes)
-        case .json:
-            var text: [UInt8] = []
-            text.reserveCapacity(vector.count * 12 + 2)
-            text.append(UInt8(ascii: "["))
-            for number in vector {
-                if text.count > 1 { text.append(UInt8(ascii: ",")) }
-                text.append(contentsOf: number.description.utf8)
-            }
-            text.append(UInt8(ascii: "]"))
-            return .text(String(decoding: text, as: UTF8.self))
-        }
-    }
-
-    /// The vector that a column's value holds, in either form, or nil where it holds none of `dimension` finite
-    /// numbers.
-    package static func vector(in value: Value, dimension: Int) -> [Float]? {
-        let vector: [Float]
-        switch value {
-        case .blob(let bytes):
-            guard bytes.count == dimension * 4 else { return nil }
-            vector = [Float](littleEndianBytes: bytes)
-        case .text(let text):
-            guard text.first == "[", text.last == "]" else { return nil }
-            let parts = text.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false)
-            guard parts.count == dimension else { return nil }
-            vector = parts.compactMap { Float($0.trimmingSpaces) }
-        case .null, .integer, .real:
-            return nil
-        }
-        return vector.count == dimension && vector.allSatisfy(\.isFinite) ? vector : nil
-    }
-}
-
-extension Substring {
-    fileprivate var trimmingSpaces: Substring {
-        var trimmed = self
-        while trimmed.first?.isWhitespace == true { trimmed.removeFirst() }
-        while trimmed.last?.isWhitespace == true { trimmed.removeLast() }
-        return trimmed
-    }
 }

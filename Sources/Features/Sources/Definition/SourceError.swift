@@ -12,6 +12,10 @@ package struct SourceError: Error, Sendable, CustomStringConvertible {
         case unknownSource
         case unknownModel
         case tableInTheWay
+        /// The table's own users left no moment to change it.
+        case tableBusy
+        /// The database does not let this role change the table.
+        case notAllowed
         case damaged
     }
 

@@ -120,3 +120,22 @@ CREATE TABLE millrace.follower(
     position bigint NOT NULL,
     seen_at bigint NOT NULL
 );
+
+-- What the sources' triggers do for rows that are gone. By an array: the plan reads the index whatever the tables' sizes
+-- were when it was made, where a join planned on small tables would read all of a large one.
+CREATE FUNCTION millrace.forget(source bigint, keys text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+    WITH gone AS (
+        DELETE FROM millrace.embedding AS e WHERE e.source_id = forget.source AND e.key = ANY (forget.keys)
+        RETURNING e.id)
+    INSERT INTO millrace.feed_in (source_id, item_id, at)
+    SELECT forget.source, gone.id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM gone;
+    DELETE FROM millrace.job AS j WHERE j.source_id = forget.source AND j.key = ANY (forget.keys);
+    DELETE FROM millrace.job_dead AS d WHERE d.source_id = forget.source AND d.key = ANY (forget.keys);
+END
+$$;
+REVOKE ALL ON FUNCTION millrace.forget(bigint, text[]) FROM PUBLIC;
