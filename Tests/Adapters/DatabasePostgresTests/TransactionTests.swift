@@ -4,17 +4,23 @@ import TestDatabases
 import Testing
 
 struct TransactionTests {
-    @Test func `what was written is there after the commit, and not after a failure`() async throws {
+    /// A database with a table of two columns.
+    private func table() async throws -> (place: TestDatabase, database: PostgresDatabase) {
         let place = try await TestDatabase(.postgres)
-        let database = try await place.open()
+        let database = try await open(place)
         try await database.write { try $0.script("CREATE TABLE t(a bigint PRIMARY KEY, b text)") }
-        let changed = try await database.write { connection in
+        return (place, database)
+    }
+
+    @Test func `what was written is there after the commit, and not after a failure`() async throws {
+        let (_, database) = try await table()
+        let changed = try await database.write { connection throws in
             try connection.run(.both("INSERT INTO t VALUES (:a, :b), (2, NULL)"), ["a": 1, "b": "한글"])
         }
         #expect(changed == 2)
         struct Refused: Error {}
         await #expect(throws: Refused.self) {
-            try await database.write { connection in
+            try await database.write { connection throws in
                 try connection.run(.both("DELETE FROM t"))
                 throw Refused()
             }
@@ -22,5 +28,178 @@ struct TransactionTests {
         let rows = try await database.read { try $0.rows(.both("SELECT a, b FROM t ORDER BY a")) }
         #expect(rows == [Row([1, "한글"]), Row([2, nil])])
         await database.close()
+    }
+
+    @Test func `every statement of a read sees the same state, whatever is written meanwhile`() async throws {
+        let (_, database) = try await table()
+        let (inside, goOn) = (Signal(), Signal())
+        let reader = Task {
+            try await database.read { connection throws in
+                let before = try connection.value("SELECT count(*) FROM t")
+                inside.send()
+                goOn.wait()
+                return (before, try connection.value("SELECT count(*) FROM t"))
+            }
+        }
+        await inside.received()
+        try await database.write { try $0.run(.both("INSERT INTO t VALUES (1)")) }
+        goOn.send()
+        let (before, after) = try await reader.value
+        #expect(before == 0 && after == 0)
+        #expect(try await database.value("SELECT count(*) FROM t") == 1)
+        await database.close()
+    }
+
+    @Test func `a read that writes is refused`() async throws {
+        let (_, database) = try await table()
+        let error = await refusal { try await database.read { try $0.run(.both("INSERT INTO t VALUES (1)")) } }
+        #expect(error?.code == .readOnly)
+        #expect(error?.message.contains("write()") == true)
+        #expect(try await database.value("SELECT count(*) FROM t") == 0)
+        await database.close()
+    }
+
+    @Test func `an attempt that fails leaves nothing, and the transaction goes on`() async throws {
+        let (_, database) = try await table()
+        try await database.write { connection throws in
+            try connection.run(.both("INSERT INTO t VALUES (1)"))
+            let code = try connection.attempt { () throws(DatabaseError) -> DatabaseError.Code? in
+                try connection.run(.both("INSERT INTO t VALUES (2)"))
+                do throws(DatabaseError) {
+                    try connection.attempt { () throws(DatabaseError) in
+                        try connection.run(.both("INSERT INTO t VALUES (3)"))
+                        try connection.run(.both("INSERT INTO t VALUES (1)"))
+                    }
+                    return nil
+                } catch {
+                    return error.code
+                }
+            }
+            #expect(code == .constraint)
+            #expect(throws: DatabaseError.self) { try connection.attempt { try connection.script("SELEC 1") } }
+            try connection.run(.both("INSERT INTO t VALUES (4)"))
+        }
+        let rows = try await database.read { try $0.rows(.both("SELECT a FROM t ORDER BY a")) }
+        #expect(rows == [Row([1]), Row([2]), Row([4])])
+        await database.close()
+    }
+
+    @Test func `a failure that was caught without an attempt fails the transaction all the same`() async throws {
+        let (_, database) = try await table()
+        let error = await refusal {
+            try await database.write { connection throws in
+                try connection.run(.both("INSERT INTO t VALUES (1)"))
+                _ = try? connection.run(.both("INSERT INTO t VALUES (1)"))
+            }
+        }
+        #expect(error?.code == .constraint)
+        #expect(try await database.value("SELECT count(*) FROM t") == 0)
+        await database.close()
+    }
+
+    @Test func `a constraint that is looked at on commit refuses the whole`() async throws {
+        let (_, database) = try await table()
+        try await database.write { try $0.script("CREATE TABLE c(a bigint REFERENCES t DEFERRABLE INITIALLY DEFERRED)") }
+        let error = await refusal { try await database.write { try $0.run(.both("INSERT INTO c VALUES (9)")) } }
+        #expect(error?.code == .constraint)
+        #expect(try await database.value("SELECT count(*) FROM c") == 0)
+        await database.close()
+    }
+
+    @Test func `transactions that deadlock run again until both have passed`() async throws {
+        let (_, database) = try await table()
+        try await database.write { try $0.script("INSERT INTO t VALUES (1, ''), (2, '')") }
+        let runs = Counter()
+        let (first, second) = (Signal(), Signal())
+        @Sendable func both(_ rows: [Int64], _ mine: Signal, _ other: Signal) async throws {
+            let tries = Counter()
+            try await database.write { connection throws in
+                runs.add()
+                try connection.run(.both("UPDATE t SET b = b || 'x' WHERE a = :a"), ["a": .integer(rows[0])])
+                if tries.add() == 1 {
+                    mine.send()
+                    other.wait()
+                }
+                try connection.run(.both("UPDATE t SET b = b || 'x' WHERE a = :a"), ["a": .integer(rows[1])])
+            }
+        }
+        async let one: Void = both([1, 2], first, second)
+        async let two: Void = both([2, 1], second, first)
+        _ = try await (one, two)
+        #expect(runs.value > 2)
+        let texts = try await database.read { try $0.rows(.both("SELECT b FROM t")) }
+        #expect(texts == [Row(["xx"]), Row(["xx"])])
+        await database.close()
+    }
+
+    @Test func `a lock that a user holds for long makes a write busy, and nothing waits for it longer`() async throws {
+        let (place, database) = try await table()
+        let impatient = try await open(place) { $0.lockTimeout = .milliseconds(50) }
+        try await database.write { try $0.run(.both("INSERT INTO t VALUES (1)")) }
+        let (inside, goOn) = (Signal(), Signal())
+        let user = Task {
+            try await database.write { connection throws in
+                try connection.run(.both("UPDATE t SET b = 'mine'"))
+                inside.send()
+                goOn.wait()
+            }
+        }
+        await inside.received()
+        let error = await refusal { try await impatient.write { try $0.run(.both("UPDATE t SET b = 'ours'")) } }
+        #expect(error?.code == .busy)
+        #expect(error?.isRetryable == true)
+        goOn.send()
+        try await user.value
+        await database.close()
+        await impatient.close()
+    }
+
+    @Test func `writes run beside each other`() async throws {
+        let (_, database) = try await table()
+        let (first, second) = (Signal(), Signal())
+        async let one: Void = database.write { connection throws in
+            try connection.run(.both("INSERT INTO t VALUES (1)"))
+            first.send()
+            second.wait()
+        }
+        async let two: Void = database.write { connection throws in
+            try connection.run(.both("INSERT INTO t VALUES (2)"))
+            second.send()
+            first.wait()
+        }
+        _ = try await (one, two)
+        #expect(try await database.value("SELECT count(*) FROM t") == 2)
+        await database.close()
+    }
+
+    @Test func `an index is built outside transactions, without a limit on its time`() async throws {
+        let (place, _) = try await table()
+        let database = try await open(place) { $0.statementTimeout = .milliseconds(100) }
+        try await database.runAlone("CREATE INDEX CONCURRENTLY i ON t(b)")
+        try await database.runAlone("DO 'BEGIN PERFORM pg_sleep(0.3); END'")
+        let error = await refusal { try await database.runAlone("CREATE INDEX CONCURRENTLY i ON t(b)") }
+        #expect(error != nil)
+        // The limit is back for what comes next.
+        for _ in 0..<4 {
+            let error = await refusal { try await database.write { try $0.value("SELECT pg_sleep(5)") } }
+            #expect(error?.code == .busy)
+            #expect(error?.message.contains("too long") == true)
+        }
+        await database.close()
+    }
+
+    @Test func `a slow transaction is logged with its statement`() async throws {
+        let place = try await TestDatabase(.postgres)
+        let record = LogRecord()
+        let database = try await open(place, logger: record.logger) { $0.slowTransaction = .zero }
+        #expect(try await database.value("SELECT 42") == 42)
+        await database.close()
+        #expect(record.all.contains { $0.hasPrefix("warning") && $0.contains("SELECT 42") })
+    }
+
+    @Test func `a closed database says so`() async throws {
+        let (_, database) = try await table()
+        await database.close()
+        #expect(await refusal { try await database.value("SELECT 1") }?.code == .closed)
     }
 }

@@ -34,7 +34,7 @@ package final class TestDatabase: Sendable {
 
     deinit {
         if let folder { try? FileManager.default.removeItem(atPath: folder) }
-        server?.dropLater(name)
+        server?.isDone(with: name)
     }
 
     /// The database's name on the server.

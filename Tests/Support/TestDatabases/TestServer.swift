@@ -1,3 +1,4 @@
+import Core
 import DatabasePostgres
 import FoundationEssentials
 package import Logging
@@ -19,6 +20,7 @@ package struct TestServer: Sendable {
     /// The superuser's URL of the maintenance database, over the server's socket.
     package let url: String
     private let admin: PostgresDatabase
+    private let done = Done()
 
     /// The server of this run, connected to once.
     package static func shared() async throws -> TestServer {
@@ -73,16 +75,37 @@ package struct TestServer: Sendable {
 
     /// Makes an empty database of its own. - Returns: its name.
     package func createDatabase(_ rest: String = "") async throws -> String {
+        try await removeDone()
         let number = Self.made.add(1, ordering: .relaxed).newValue
         let name = "test_\(getpid())_\(number)"
         try await run("CREATE DATABASE \(name) \(rest)")
         return name
     }
 
-    /// Removes a database and whoever is connected to it; nobody waits for it.
-    package func dropLater(_ name: String) {
-        // Called where nothing can be awaited; what is left at the end of the run goes with the server's folder.
-        Task { try? await run("DROP DATABASE IF EXISTS \(name) WITH (FORCE)") }
+    /// A test is done with `name`. It is removed when another one is made and nobody is connected to it any more; what is
+    /// left at the end goes with the server's folder.
+    package func isDone(with name: String) {
+        done.names.withLock { $0.append(name) }
+    }
+
+    private func removeDone() async throws {
+        var names = done.names.withLock { names in
+            defer { names = [] }
+            return names
+        }
+        let used = try await admin.read { connection in
+            try connection.rows(.both("SELECT DISTINCT datname FROM pg_stat_activity WHERE datname IS NOT NULL"))
+                .map { $0.text(0) }
+        }
+        for name in names where !used.contains(name) {
+            try await run("DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
+            names.removeAll { $0 == name }
+        }
+        done.names.withLock { $0 += names }
+    }
+
+    private final class Done: Sendable {
+        let names = Mutex<[String]>([])
     }
 
     package func close() async {

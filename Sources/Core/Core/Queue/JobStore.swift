@@ -74,6 +74,8 @@ package struct JobStore: Sendable {
         case lost
         case current
         case superseded
+        /// Somebody else's transaction has it.
+        case locked
     }
 
     /// Looks at the claims of `jobs`; as many answers as jobs. In a settling transaction this comes first.

@@ -6,45 +6,86 @@ extension Attachment {
     /// - Parameter erases: sets the vector column to NULL in every row.
     /// - Returns: the names of what was dropped.
     package func remove(_ collection: String, erases: Bool) async throws -> [String] {
-        let sources = sources
-        return try await database.write { connection in
+        let (database, sources) = (database, sources)
+        let source = try await database.read { connection in try sources.named(collection, on: connection) }
+        // A large table's vectors are more than one short transaction: in pages, while nothing is claimed.
+        if erases, source.definition.dialect == .postgres {
+            try await suspend(collection)
+            try await Erasure(database: database, source: source).run()
+        }
+        let isPostgres = source.definition.dialect == .postgres
+        let dropped = try await lock.write(try await lockable(source), .everything) { connection in
             let source = try sources.named(collection, on: connection)
-            let definition = source.definition
-            let ddl = source.ddl
-            var dropped = try ObjectCheck.present(ddl.objects.map(\.name), on: connection)
-            try connection.script(ddl.dropObjects)
-            // The table may be gone, or have lost columns: the source can be taken off all the same.
-            if let shape = try? TableShape.read(definition.table, on: connection) {
-                if definition.madeStatusColumn, shape.has(definition.status) {
-                    try connection.script(ddl.dropStatusColumn)
-                    dropped.append("column \(definition.status)")
-                }
-                if erases, shape.has(definition.into) {
-                    try connection.run(
-                        .both("UPDATE \(Identifier(definition.table)) SET \(Identifier(definition.into)) = NULL"))
-                }
+            let dropped = try Self.dropObjects(of: source, erases: erases && !isPostgres, on: connection)
+            if isPostgres {
+                try sources.suspend(source.id, fault: nil, on: connection)
+            } else {
+                try Self.forget(source, on: connection)
             }
-            try Self.announceRemoval(of: source.id, on: connection)
-            try sources.delete(source.id, on: connection)
             return dropped
         }
+        guard isPostgres else { return dropped }
+        // All its embeddings at once, which takes a while: the table is free again.
+        try await database.write { connection in
+            try TableLock.wait(for: .seconds(10), on: connection)
+            try Self.forget(source, on: connection)
+        }
+        return dropped
+    }
+
+    private static func dropObjects(
+        of source: Source, erases: Bool, on connection: any Connection
+    ) throws -> [String] {
+        let definition = source.definition
+        let ddl = source.ddl
+        var dropped = try ObjectCheck.present(ddl.objects.map(\.name), beside: definition.tableName, on: connection)
+        try connection.script(ddl.dropObjects)
+        // The table may be gone, or have lost columns: the source can be taken off all the same.
+        let shape = try? connection.attempt { try TableShape.read(definition.tableName, on: connection) }
+        guard let shape else { return dropped }
+        if definition.madeStatusColumn, shape.has(definition.status) {
+            try connection.script(ddl.dropStatusColumn)
+            dropped.append("column \(definition.status)")
+        }
+        if erases, shape.has(definition.into) {
+            try connection.run(
+                .both("UPDATE \(definition.tableName.quoted) SET \(Identifier(definition.into)) = NULL"))
+        }
+        return dropped
+    }
+
+    private static func forget(_ source: Source, on connection: any Connection) throws(DatabaseError) {
+        try announceRemoval(of: source.id, on: connection)
+        try SourceStore().delete(source.id, on: connection)
+    }
+
+    /// The source's table where there is still one to lock.
+    private func lockable(_ source: Source) async throws -> TableName? {
+        guard source.definition.dialect == .postgres else { return nil }
+        let table = source.definition.tableName
+        let place = try await database.read { connection in try Partitions.place(of: table, on: connection) }
+        return place == nil ? nil : table
     }
 
     /// The index and every follower hear that the source's items are gone.
     private static func announceRemoval(of source: SourceID, on connection: any Connection) throws(DatabaseError) {
         try connection.run(
-            .both(
-                """
-                INSERT INTO \(Table.feed)(source_id, item_id, at)
-                SELECT source_id, id, :now FROM \(Table.embedding) WHERE source_id = :source
-                """), ["source": Value(source), "now": Value(Timestamp.now())])
+            SQL(
+                sqlite: """
+                    INSERT INTO \(Table.feed)(source_id, item_id, at)
+                    SELECT source_id, id, :now FROM \(Table.embedding) WHERE source_id = :source
+                    """,
+                postgres: """
+                    INSERT INTO \(Table.feedIn)(source_id, item_id, at)
+                    SELECT source_id, id, :now FROM \(Table.embedding) WHERE source_id = :source
+                    """), ["source": Value(source), "now": Value(Timestamp.now())])
     }
 
     /// Takes triggers and views away for a migration of the user's table; no job of the source is claimed meanwhile.
     package func suspend(_ collection: String) async throws {
         let sources = sources
-        try await database.write { connection in
-            let source = try sources.named(collection, on: connection)
+        let source = try await database.read { connection in try sources.named(collection, on: connection) }
+        try await lock.write(try await lockable(source), .everything) { connection in
             try connection.script(source.ddl.dropTriggers)
             if source.definition.hasViews { try connection.script(source.ddl.dropViews) }
             try sources.suspend(source.id, fault: nil, on: connection)
@@ -54,10 +95,11 @@ extension Attachment {
     /// Puts triggers and views back; what changed meanwhile is found by the sweep. An unfinished backfill goes on.
     package func resume(_ collection: String) async throws {
         let sources = sources
-        try await database.write { connection in
-            let source = try sources.named(collection, on: connection)
+        let source = try await database.read { connection in try sources.named(collection, on: connection) }
+        try await lock.write(try await lockable(source), .everything) { connection in
             try ObjectCheck(source).restore(on: connection)
             try sources.resume(source.id, on: connection)
         }
+        try await indexes.ensure(source)
     }
 }

@@ -4,9 +4,14 @@ package import Core
 package struct Attachment: Sendable {
     let database: any Database
     let sources = SourceStore()
+    /// Takes the table for as long as its triggers are made.
+    var lock: TableLock
+    var indexes: IndexBuild { IndexBuild(database: database, lock: lock) }
 
-    package init(database: any Database) {
+    /// - Parameter onWait: is told whom the attachment waits for, in words for people.
+    package init(database: any Database, onWait: @escaping @Sendable (String) -> Void = { _ in }) {
         self.database = database
+        lock = TableLock(database: database, onWait: onWait)
     }
 
     /// What `source add` did, for the user.
@@ -16,7 +21,8 @@ package struct Attachment: Sendable {
         package var isNew: Bool
         /// The names of the objects made now.
         package var made: [String]
-        /// Things that were there and are used or were replaced, and the user's triggers that see Millrace's writes.
+        /// Things that were there and are used or were replaced, the user's triggers that see Millrace's writes, and
+        /// whatever else the user should know of the table.
         package var adopted: [String]
         package var rowCount: Int
     }
@@ -26,32 +32,56 @@ package struct Attachment: Sendable {
     ///
     /// The same source once more is mended and, where it was suspended, resumed.
     package func add(_ request: AttachRequest) async throws -> Report {
-        let sources = sources
-        let report = try await database.write { connection in
+        // Looked at first, and counted, while nobody is kept waiting.
+        let draft = try await database.read { connection in
             let plan = try AttachPlan(request, on: connection)
-            if let present = plan.present { return try Self.mend(present, plan, on: connection) }
+            try plan.requireRights(on: connection)
+            return plan
+        }
+        let report: Report
+        if let present = draft.present {
+            report = try await mend(present, draft)
+        } else {
+            report = try await make(request, draft)
+        }
+        try await indexes.ensure(report.source)
+        return report
+    }
+
+    private func mend(_ source: Source, _ plan: AttachPlan) async throws -> Report {
+        let missing = try await database.read { connection in try ObjectCheck(source).missing(on: connection) }
+        let needsTable = missing.contains { !$0.hasPrefix("index ") }
+        let present = try await lock.write(needsTable ? plan.definition.tableName : nil, .everything) { connection in
+            if !missing.isEmpty { try ObjectCheck(source).restore(on: connection) }
+            try SourceStore().resume(source.id, on: connection)
+            return try SourceStore().find(source.id, on: connection) ?? source
+        }
+        return Report(source: present, isNew: false, made: missing, adopted: plan.notes, rowCount: plan.rowCount)
+    }
+
+    private func make(_ request: AttachRequest, _ draft: AttachPlan) async throws -> Report {
+        let sources = sources
+        let mode: TableLock.Mode = draft.definition.madeStatusColumn || !draft.taken.isEmpty ? .everything : .writes
+        return try await lock.write(draft.definition.tableName, mode) { connection in
+            // The table may have changed since.
+            let plan = try AttachPlan(request, rowCount: draft.rowCount, on: connection)
+            if let present = plan.present {
+                throw SourceError(
+                    .alreadyAttached,
+                    "source \"\(present.collection)\" has been attached by somebody else in this moment: look at millrace source list"
+                )
+            }
             let source = try sources.insert(
                 collection: plan.collection, plan.definition, total: plan.rowCount, on: connection)
             return try Self.make(source, plan, on: connection)
         }
-        let indexes = report.source.ddl.createIndexes
-        try await database.write { connection in try connection.script(indexes) }
-        return report
-    }
-
-    private static func mend(_ source: Source, _ plan: AttachPlan, on connection: any Connection) throws -> Report {
-        let missing = try ObjectCheck(source).missing(on: connection)
-        if !missing.isEmpty { try ObjectCheck(source).restore(on: connection) }
-        try SourceStore().resume(source.id, on: connection)
-        let present = try SourceStore().find(source.id, on: connection) ?? source
-        return Report(source: present, isNew: false, made: missing, adopted: [], rowCount: plan.rowCount)
     }
 
     private static func make(_ source: Source, _ plan: AttachPlan, on connection: any Connection) throws -> Report {
         let ddl = source.ddl
         var report = Report(source: source, isNew: true, made: [], adopted: [], rowCount: plan.rowCount)
         if !plan.taken.isEmpty {
-            try connection.script(ddl.dropObjects)
+            try connection.script(ddl.dropTaken)
             report.adopted += plan.taken.map { "replaced \($0)" }
         }
         if source.definition.madeStatusColumn {
@@ -61,39 +91,16 @@ package struct Attachment: Sendable {
             report.adopted.append("column \(source.definition.status), already there")
         }
         try connection.script(ddl.createTriggers)
-        if source.definition.hasViews { try connection.script(ddl.createViews) }
-        report.made += ddl.objects.map { "\($0.kind) \($0.name.name)" }
-        report.adopted += plan.foreignTriggers.map { "trigger \($0) of yours, which also sees what Millrace writes" }
-        return report
-    }
-
-    /// The SQL that ``add(_:)`` would run, for an owner who runs it by hand. Changes nothing.
-    ///
-    /// - Throws: ``SourceError`` for whatever `add` refuses, and where the source is attached already.
-    package func sql(for request: AttachRequest) async throws -> String {
-        let sources = sources
-        return try await database.read { connection in
-            let plan = try AttachPlan(request, on: connection)
-            if let present = plan.present {
-                throw SourceError(
-                    .alreadyAttached,
-                    "source \"\(present.collection)\" is attached already, there is nothing to run: mend it with millrace source add, without --print-sql"
-                )
+        if let ddl = ddl as? PostgresSourceDDL {
+            for partition in try Partitions.all(of: source.definition.tableName, on: connection) {
+                try connection.script(ddl.createTriggers(onPartition: partition.table))
+                report.made.append("triggers of partition \(partition.table)")
             }
-            let next = try sources.nextID(on: connection)
-            let ddl = SourceDDL(source: next, definition: plan.definition)
-            let parts = [
-                "-- Millrace's own tables must exist: millrace status makes them. Stop at the first error: sqlite3 -bail.",
-                "BEGIN IMMEDIATE;",
-                sources.insertText(collection: plan.collection, plan.definition, id: next),
-                plan.taken.isEmpty ? nil : ddl.dropObjects,
-                plan.definition.madeStatusColumn ? ddl.addStatusColumn : nil,
-                ddl.createTriggers,
-                plan.definition.hasViews ? ddl.createViews : nil,
-                "COMMIT;",
-                ddl.createIndexes,
-            ]
-            return parts.compactMap { $0 }.joined(separator: "\n\n")
         }
+        if source.definition.hasViews { try connection.script(ddl.createViews) }
+        report.made += ddl.objects.map(\.description)
+        report.adopted += plan.foreignTriggers.map { "trigger \($0) of yours, which also sees what Millrace writes" }
+        report.adopted += plan.notes
+        return report
     }
 }

@@ -140,7 +140,7 @@ extension ObjectCheck {
             try connection.script(ddl.createTriggers)
         }
         for partition in try partitionsWithoutTriggers(on: connection) {
-            try connection.script(ddl.createStatementTriggers(on: partition))
+            try connection.script(ddl.createTriggers(onPartition: partition))
         }
         if source.definition.hasViews, missing.contains(where: { $0.hasPrefix("view ") }) {
             try connection.script(ddl.dropViews)

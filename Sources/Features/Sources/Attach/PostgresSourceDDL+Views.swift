@@ -1,4 +1,4 @@
-package import Core
+import Core
 
 extension PostgresSourceDDL {
     package var createViews: String {

@@ -209,7 +209,7 @@ package struct PostgresSourceDDL: SourceDDL {
 
     private func trigger(_ name: Identifier, _ when: String, on table: String, _ event: String) -> String {
         """
-        CREATE OR REPLACE TRIGGER \(name) \(when) ON \(table)
+        CREATE TRIGGER \(name) \(when) ON \(table)
             \(event)
         """
     }
@@ -226,11 +226,14 @@ package struct PostgresSourceDDL: SourceDDL {
             """)
     }
 
-    /// The triggers that a direct write to `table` fires: the table's own, or one of its partitions, which fires no
-    /// statement trigger of its parent's.
-    package func createStatementTriggers(on table: TableName) -> String {
-        let table = table.quoted
-        return [
+    /// The triggers of a partition: a direct write to it fires no statement trigger of its parent's.
+    package func createTriggers(onPartition partition: TableName) -> String {
+        let drops = statementTriggers.map { "DROP TRIGGER IF EXISTS \($0) ON \(partition.quoted);" }
+        return (drops + [createStatementTriggers(on: partition.quoted)]).joined(separator: "\n")
+    }
+
+    private func createStatementTriggers(on table: String) -> String {
+        [
             statementTrigger(names.insertTrigger, "INSERT", "NEW TABLE AS new_rows", on: table, "ins"),
             statementTrigger(
                 names.updateTrigger, "UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows", on: table, "upd"),
@@ -250,7 +253,7 @@ package struct PostgresSourceDDL: SourceDDL {
             """))
 
         -- Once for each statement.
-        \(createStatementTriggers(on: definition.tableName))
+        \(createStatementTriggers(on: table))
         \(statementTrigger(names.truncateTrigger, "TRUNCATE", "", on: table, "trunc"))
 
         -- Set to pending by hand where it was pending already: the statement's rows alone do not show that wish.

@@ -22,10 +22,6 @@ package struct Source: Hashable, Sendable {
         self.state = state
     }
 
-    package var ddl: SourceDDL {
-        SourceDDL(source: id, definition: definition)
-    }
-
     package var template: Template {
         get throws(SourceError) { try Template(definition.template, columns: definition.text) }
     }
@@ -72,7 +68,7 @@ package struct SourceStore: Sendable {
                 RETURNING id
                 """),
             [
-                "collection": .text(collection), "table": .text(definition.table),
+                "collection": .text(collection), "table": .text(definition.tableName.description),
                 "definition": .text(definition.encoded()), "model": .text(definition.model),
                 "total": Value(total), "now": Value(Timestamp.now()),
             ])
@@ -82,18 +78,33 @@ package struct SourceStore: Sendable {
 
     /// The row of a source as SQL text with literals, for a person to run. The backfill then begins with the server.
     func insertText(collection: String, _ definition: SourceDefinition, id: SourceID) -> String {
-        """
-        INSERT INTO \(Table.source.name(in: .sqlite))(id, collection, table_name, definition, model, state, created_at)
-        VALUES (\(id), \(Key.quote(.text(collection))), \(Key.quote(.text(definition.table))),
-            \(Key.quote(.text(definition.encoded()))), \(Key.quote(.text(definition.model))), 'backfilling',
-            CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER));
-        """
+        let (table, now) =
+            switch definition.dialect {
+            case .sqlite:
+                (Table.source.name(in: .sqlite), "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)")
+            case .postgres:
+                (Table.source.name(in: .postgres), "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+            }
+        let insert = """
+            INSERT INTO \(table)(id, collection, table_name, definition, model, state, created_at)
+            VALUES (\(id), \(Key.quote(.text(collection))), \(Key.quote(.text(definition.tableName.description))),
+                \(Key.quote(.text(definition.encoded()))), \(Key.quote(.text(definition.model))), 'backfilling',
+                \(now));
+            """
+        // A number that is given by hand does not move the sequence.
+        return definition.dialect == .sqlite
+            ? insert : "\(insert)\nSELECT setval('\(Self.sequence)', GREATEST(\(id), (SELECT last_value FROM \(Self.sequence))));"
     }
+
+    private static let sequence = "millrace.source_id_seq"
 
     /// The number of the next source. Numbers are not used again, for triggers left somewhere may still bear them.
     func nextID(on connection: any Connection) throws(DatabaseError) -> SourceID {
         try connection.row(
-            SQL(sqlite: "SELECT seq + 1 FROM sqlite_sequence WHERE name = '\(Table.source)'"))?.id(0) ?? SourceID(1)
+            SQL(
+                sqlite: "SELECT seq + 1 FROM sqlite_sequence WHERE name = '\(Table.source)'",
+                postgres: "SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END FROM \(Self.sequence)")
+        )?.id(0) ?? SourceID(1)
     }
 
     /// Suspends the source, remembering whether its backfill was under way.
@@ -111,6 +122,14 @@ package struct SourceStore: Sendable {
                             '$.suspendedFrom', CASE state WHEN 'suspended'
                                 THEN COALESCE(json_extract(definition, '$.suspendedFrom'), 'active') ELSE state END)
                     WHERE id = :id
+                    """,
+                postgres: """
+                    UPDATE \(Table.source) SET
+                        state = 'suspended',
+                        definition = (definition::jsonb || jsonb_build_object('fault', :fault::text,
+                            'suspendedFrom', CASE state WHEN 'suspended'
+                                THEN COALESCE(definition::jsonb ->> 'suspendedFrom', 'active') ELSE state END))::text
+                    WHERE id = :id
                     """), ["id": Value(source), "fault": Value(fault)])
     }
 
@@ -123,6 +142,12 @@ package struct SourceStore: Sendable {
                         state = COALESCE(json_extract(definition, '$.suspendedFrom'), 'active'),
                         definition = json_remove(definition, '$.fault', '$.suspendedFrom')
                     WHERE id = :id AND state = 'suspended'
+                    """,
+                postgres: """
+                    UPDATE \(Table.source) SET
+                        state = COALESCE(definition::jsonb ->> 'suspendedFrom', 'active'),
+                        definition = (definition::jsonb - 'fault' - 'suspendedFrom')::text
+                    WHERE id = :id AND state = 'suspended'
                     """), ["id": Value(source)])
     }
 
@@ -133,7 +158,7 @@ package struct SourceStore: Sendable {
 
     private static func source(_ row: Row) throws(SourceError) -> Source {
         var definition = try SourceDefinition.decoded(row.text(3))
-        definition.table = row.text(2)
+        if definition.dialect == .sqlite { definition.table = row.text(2) }
         return Source(
             id: row.id(0), collection: row.text(1), definition: definition,
             state: Source.State(rawValue: row.text(4)) ?? .suspended)

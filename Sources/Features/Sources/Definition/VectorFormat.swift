@@ -85,7 +85,7 @@ package enum VectorFormat: String, Codable, Hashable, Sendable {
 
 extension [UInt8] {
     /// Two lower-case digits a byte.
-    fileprivate var hexadecimal: String {
+    var hexadecimal: String {
         let digits = Array("0123456789abcdef".utf8)
         let text = reduce(into: [UInt8]()) { text, byte in
             text.append(digits[Int(byte >> 4)])

@@ -39,9 +39,10 @@ package struct FailedRows: Sendable {
         let jobs = jobs
         return try await database.write { connection in
             let keys = try jobs.failed(source: source.id, reason: reason, key: key, limit: Self.page, on: connection)
-            try jobs.forgetDead(keys, of: source.id, on: connection)
-            try RowWish(source).want(keys, on: connection)
-            return keys.count
+            let locked = Set(try RowWish(source).want(keys, on: connection))
+            let wanted = keys.filter { !locked.contains($0) }
+            try jobs.forgetDead(wanted, of: source.id, on: connection)
+            return wanted.count
         }
     }
 }

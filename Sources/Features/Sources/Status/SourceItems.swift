@@ -41,9 +41,12 @@ package struct SourceItems: Sendable {
     ) throws(DatabaseError) -> Row? {
         guard let parameters = statements.parameters(for: key) else { return nil }
         do {
-            return try connection.row(statements.readInput, parameters)
+            return try connection.attempt { () throws(DatabaseError) in
+                try connection.row(statements.readInput, parameters)
+            }
         } catch {
-            guard error.code == .noSuchObject else { throw error }
+            // A key of another type than the column's now is refused as a value.
+            guard [.noSuchObject, .denied, .constraint].contains(error.code) else { throw error }
             return nil
         }
     }

@@ -24,8 +24,11 @@ package struct SourceProgress: Sendable {
     package static func read(_ source: Source, on connection: any Connection) throws(DatabaseError) -> SourceProgress {
         var counts = Dictionary(uniqueKeysWithValues: statuses.map { ($0, 0) })
         let status = Identifier(source.definition.status)
+        let table = source.definition.tableName.quoted
         let rows = try connection.rows(
-            .both("SELECT \(status), COUNT(*) FROM \(Identifier(source.definition.table)) GROUP BY \(status)"))
+            SQL(
+                sqlite: "SELECT \(status), COUNT(*) FROM \(table) GROUP BY 1",
+                postgres: "SELECT \(status)::text, COUNT(*) FROM \(table) GROUP BY 1"))
         for row in rows {
             let word = row[0].text ?? "pending"
             counts[counts[word] == nil ? "pending" : word, default: 0] += Int(row.integer(1))

@@ -34,7 +34,7 @@ package struct Backfill: Sendable {
     package func start(_ mode: Mode) async throws {
         let source = source
         try await database.write { connection in
-            let total = try connection.row(.both("SELECT COUNT(*) FROM \(Identifier(source.definition.table))"))
+            let total = try connection.row(.both("SELECT COUNT(*) FROM \(source.definition.tableName.quoted)"))
             try connection.run(
                 .both(
                     """
@@ -49,38 +49,48 @@ package struct Backfill: Sendable {
     /// Takes in the next page.
     package func step() async throws -> Progress {
         let (source, space, pageSize) = (source, space, pageSize)
-        return try await database.write { connection in
-            guard
-                let row = try connection.row(
-                    .both(
-                        """
-                        SELECT state, backfill_after, backfill_done, backfill_total, backfill_mode
-                        FROM \(Table.source) WHERE id = :id
-                        """), ["id": Value(source.id)])
-            else {
-                throw SourceError(.unknownSource, "source \"\(source.collection)\" was removed during its backfill")
-            }
-            let (done, total) = (Int(row.integer(2)), Int(row.integer(3)))
-            guard row.text(0) == "backfilling" else { return Progress(done: done, total: total, isFinished: true) }
-            let mode = Mode(rawValue: row.text(4)) ?? .missing
-            let page = try Self.page(
-                after: row[1].text, source, limit: pageSize, wholeVectors: mode == .missing, on: connection)
-            try Self.takeIn(page, source, space, mode, on: connection)
-            let isFinished = page.count < pageSize
-            try connection.run(
+        let (progress, locked) = try await database.write { connection in
+            try Self.step(source, space, pageSize, on: connection)
+        }
+        try await database.enterLocked(locked, of: source)
+        return progress
+    }
+
+    /// - Returns: beside the progress the rows of the page that a user's transaction has.
+    private static func step(
+        _ source: Source, _ space: Space, _ pageSize: Int, on connection: any Connection
+    ) throws -> (Progress, locked: [Key]) {
+        guard
+            let row = try connection.row(
                 .both(
                     """
-                    UPDATE \(Table.source) SET
-                        state = :state, backfill_after = COALESCE(:after, backfill_after),
-                        backfill_done = backfill_done + :count
-                    WHERE id = :id
-                    """),
-                [
-                    "id": Value(source.id), "state": isFinished ? "active" : "backfilling",
-                    "after": page.last?[0] ?? .null, "count": Value(page.count),
-                ])
-            return Progress(done: done + page.count, total: max(total, done + page.count), isFinished: isFinished)
+                    SELECT state, backfill_after, backfill_done, backfill_total, backfill_mode
+                    FROM \(Table.source) WHERE id = :id
+                    """), ["id": Value(source.id)])
+        else {
+            throw SourceError(.unknownSource, "source \"\(source.collection)\" was removed during its backfill")
         }
+        let (done, total) = (Int(row.integer(2)), Int(row.integer(3)))
+        guard row.text(0) == "backfilling" else { return (Progress(done: done, total: total, isFinished: true), []) }
+        let mode = Mode(rawValue: row.text(4)) ?? .missing
+        let page = try page(after: row[1].text, source, limit: pageSize, wholeVectors: mode == .missing, on: connection)
+        let locked = try takeIn(page, source, space, mode, on: connection)
+        let isFinished = page.count < pageSize
+        try connection.run(
+            .both(
+                """
+                UPDATE \(Table.source) SET
+                    state = :state, backfill_after = COALESCE(:after, backfill_after),
+                    backfill_done = backfill_done + :count
+                WHERE id = :id
+                """),
+            [
+                "id": Value(source.id), "state": isFinished ? "active" : "backfilling",
+                "after": page.last?[0] ?? .null, "count": Value(page.count),
+            ])
+        let progress = Progress(
+            done: done + page.count, total: max(total, done + page.count), isFinished: isFinished)
+        return (progress, locked)
     }
 
     /// A page of rows in key order: stored key, status, vector or its presence, text columns.
@@ -99,66 +109,75 @@ package struct Backfill: Sendable {
         return try connection.rows(statements.page(isFirst: key == nil, wholeVectors: wholeVectors), parameters)
     }
 
+    /// - Returns: the rows that a user's transaction has.
     private static func takeIn(
         _ page: [Row], _ source: Source, _ space: Space, _ mode: Mode, on connection: any Connection
-    ) throws {
+    ) throws -> [Key] {
+        let keys = page.map { Key(literal: $0.text(0)) }
+        guard mode == .missing else { return try RowWish(source).want(keys, on: connection) }
         let template = try source.template
-        var pending: [Key] = []
-        var completed: [Key] = []
-        var items: [Int64] = []
-        let now = Timestamp.now()
-        for row in page {
-            let key = Key(literal: row.text(0))
-            guard mode == .missing else {
-                pending.append(key)
-                continue
-            }
+        // What is read before the rows are taken may be old by then.
+        let texts = page.map { Array($0.values[3...]) }
+        let standings = try SourceRows(source).take(keys, texts: texts, on: connection)
+        let records = try Records.read(keys, of: source, on: connection)
+        var sorting = Sorting()
+        for (index, key) in keys.enumerated() {
+            switch standings[index] {
             // Written since the source was attached: its vector may be of an older text, and the job sees to it.
-            guard try !hasJob(key, source, on: connection) else { continue }
-            guard let vector = Self.usableVector(row[2], space.dimension),
-                let text = try? template.render(Array(row.values[3...]))
-            else {
+            case _ where records.jobs[key] != nil: continue
+            case .gone: continue
+            case .locked: sorting.locked.append(key)
+            case .changed: sorting.pending.append(key)
+            case .same: sorting.add(key, page[index][2], try? template.render(texts[index]), records, space)
+            }
+        }
+        return try sorting.apply(to: source, space, on: connection)
+    }
+
+    /// What is to become of a page's rows.
+    private struct Sorting {
+        var pending: [Key] = []
+        var locked: [Key] = []
+        var completed: [Key] = []
+        /// Vectors that nobody has recorded yet.
+        var brought: [(key: Key, vector: [Float], hash: [UInt8])] = []
+
+        mutating func add(_ key: Key, _ vector: Value, _ text: String?, _ records: Records, _ space: Space) {
+            guard let vector = Backfill.usableVector(vector, space.dimension), let text else {
                 pending.append(key)
-                continue
+                return
             }
             let hash = inputHash(text, space: space.id)
-            if let known = try recorded(key, source, on: connection) {
+            if let known = records.embeddings[key] {
                 if known.hash == .blob(hash), known.space == space.id {
                     completed.append(key)
                 } else {
                     pending.append(key)
                 }
-                continue
+                return
             }
             completed.append(key)
-            items.append(
-                try EmbeddingStore().put(
-                    vector, hash: hash, space: space.id, key: key, source: source.id, now: .takenIn, on: connection))
+            brought.append((key, vector, hash))
         }
-        try RowWish(source).want(pending, on: connection)
-        try unseenByTriggers(on: connection) { try RowWish(source).show("completed", completed, on: connection) }
-        try FeedStore().append(items, of: source.id, now: now, on: connection)
-    }
 
-    private static func hasJob(
-        _ key: Key, _ source: Source, on connection: any Connection
-    ) throws(DatabaseError) -> Bool {
-        try connection.row(
-            .both("SELECT 1 FROM \(Table.job) WHERE source_id = :source AND key = :key"),
-            ["source": Value(source.id), "key": .text(key.literal)]) != nil
-    }
-
-    private static func recorded(
-        _ key: Key, _ source: Source, on connection: any Connection
-    ) throws(DatabaseError) -> (hash: Value, space: String)? {
-        try connection.row(
-            .both("SELECT input_hash, space FROM \(Table.embedding) WHERE source_id = :source AND key = :key"),
-            ["source": Value(source.id), "key": .text(key.literal)]
-        ).map { ($0[0], $0.text(1)) }
+        /// - Returns: the rows that a user's transaction has.
+        func apply(to source: Source, _ space: Space, on connection: any Connection) throws -> [Key] {
+            var items: [Int64] = []
+            for (key, vector, hash) in brought {
+                items.append(
+                    try EmbeddingStore().put(
+                        vector, hash: hash, space: space.id, key: key, source: source.id, now: .takenIn,
+                        on: connection))
+            }
+            let others = try RowWish(source).want(pending, on: connection)
+            try SourceRows(source).show("completed", completed, on: connection)
+            try FeedStore().append(items, of: source.id, now: .now(), on: connection)
+            return locked + others
+        }
     }
 
     /// The vector made unit length, or nil where the column holds none of the right dimension, or only zeros.
-    private static func usableVector(_ value: Value, _ dimension: Int) -> [Float]? {
+    fileprivate static func usableVector(_ value: Value, _ dimension: Int) -> [Float]? {
         guard let vector = VectorFormat.vector(in: value, dimension: dimension) else { return nil }
         let norm = vector.reduce(into: 0.0) { $0 += Double($1) * Double($1) }.squareRoot()
         guard norm > 0 else { return nil }
@@ -170,36 +189,4 @@ extension Timestamp {
     /// The moment written beside a vector that the user brought: nobody here knows what it was made from, so it serves
     /// its own row and is never copied to another of equal text.
     package static let takenIn = Timestamp(microseconds: 0)
-}
-
-/// Wishes for rows in Millrace's own name: a job each and the status to match, unseen by the triggers.
-struct RowWish: Sendable {
-    private let source: Source
-    private let statements: RowStatements
-
-    init(_ source: Source) {
-        self.source = source
-        statements = RowStatements(source)
-    }
-
-    func want(_ keys: [Key], on connection: any Connection) throws {
-        guard !keys.isEmpty else { return }
-        try connection.runMany(
-            Self.wantSQL, keys.map { ["source": Value(source.id), "key": .text($0.literal)] })
-        try unseenByTriggers(on: connection) { try show("pending", keys, on: connection) }
-    }
-
-    func show(_ status: String, _ keys: [Key], on connection: any Connection) throws(DatabaseError) {
-        try connection.runMany(
-            statements.setStatus,
-            keys.compactMap { key in statements.parameters(for: key)?.adding("status", .text(status)) })
-    }
-
-    private static let wantSQL = SQL.both(
-        """
-        INSERT INTO \(Table.job)(source_id, key) VALUES (:source, :key)
-        ON CONFLICT (source_id, key) DO UPDATE SET
-            wanted_rev = wanted_rev + 1, attempt = 0, crashes = 0, alone_crashes = 0, run_at = NULL,
-            state = CASE state WHEN 'running' THEN 'running' ELSE 'available' END
-        """)
 }

@@ -10,6 +10,9 @@ package actor SourceUpkeep {
         package var sweepPage = 500
         /// Pause between two steps of the quiet sweep.
         package var sweepPause = Duration.seconds(5)
+        /// Pause between two looks at sources that were suspended because their table could not be used: what was wrong
+        /// with it may be nothing that the catalogue shows.
+        package var faultPause = Duration.seconds(30)
 
         package init() {}
     }
@@ -18,7 +21,10 @@ package actor SourceUpkeep {
     private let spaces: @Sendable (String) -> Space?
     private let settings: Settings
     private let logger: Logger
-    private var schemaMark: Int64?
+    /// What the catalogue said of each source's table when it was last checked.
+    private var marks: [SourceID: String]?
+    /// When sources that Millrace suspended are looked at again, whatever the catalogue says.
+    private var nextFaultCheck: ContinuousClock.Instant?
     private var cursors: [SourceID: Cursor] = [:]
     private var nextSweep: ContinuousClock.Instant?
 
@@ -41,7 +47,7 @@ package actor SourceUpkeep {
     /// One round; call it about once a second. Returns whether there is more to do at once (a backfill goes on).
     package func tick(now: ContinuousClock.Instant) async throws -> Bool {
         let sources = try await database.read { connection in try SourceStore().all(on: connection) }
-        try await checkSchema(sources)
+        try await checkSchema(sources, now: now)
         let isBackfilling = try await backfill(sources)
         if !isBackfilling, nextSweep.map({ $0 <= now }) ?? true {
             nextSweep = now + settings.sweepPause
@@ -64,41 +70,57 @@ package actor SourceUpkeep {
     }
 
     /// A migration may have rebuilt a table and lost our triggers; every schema change is followed by a whole sweep.
-    private func checkSchema(_ sources: [Source]) async throws {
-        let mark = try await database.read { connection in
-            try connection.row(SQL(sqlite: "SELECT schema_version FROM pragma_schema_version"))?.integer(0) ?? 0
-        }
-        guard mark != schemaMark else { return }
+    private func checkSchema(_ sources: [Source], now: ContinuousClock.Instant) async throws {
+        let present = try await database.read { connection in try SchemaMark.read(sources, on: connection) }
+        let isFaultCheckDue = nextFaultCheck.map { $0 <= now } ?? true
         for source in sources {
+            let isFaulty = source.definition.fault != nil && isFaultCheckDue
+            guard marks?[source.id] != present[source.id] || isFaulty else { continue }
             try await reportingFaults(of: source) { try await check(source) }
         }
-        schemaMark = mark
+        if isFaultCheckDue { nextFaultCheck = now + settings.faultPause }
+        marks = present
     }
 
     private func check(_ source: Source) async throws {
         // Who suspended a source by hand resumes it by hand; one that Millrace suspended goes on when its table is back.
         let isFaulty = source.definition.fault != nil
         guard source.state != .suspended || isFaulty else { return }
-        let missing = try await database.read { connection in
+        let (missing, disabled) = try await database.read { connection in
             let missing = try ObjectCheck(source).missing(on: connection)
-            if missing.isEmpty { try ObjectCheck(source).requireColumns(on: connection) }
-            return missing
+            try ObjectCheck(source).requireColumns(on: connection)
+            return (missing, try ObjectCheck(source).disabled(on: connection))
+        }
+        if !disabled.isEmpty {
+            logger.warning(
+                "triggers of a source are switched off; the sweep alone finds what is written",
+                metadata: ["source": "\(source.collection)", "triggers": "\(disabled.joined(separator: ", "))"])
         }
         // Views alone are left away: their owner may have dropped them to get a migration through.
         let needsMending = missing.contains { !$0.hasPrefix("view ") }
-        if needsMending || isFaulty {
-            try await database.write { connection in
-                try ObjectCheck(source).restore(on: connection)
-                try SourceStore().resume(source.id, on: connection)
-            }
-            logger.warning(
-                "what a source made was gone and is made anew",
-                metadata: ["source": "\(source.collection)", "missing": "\(missing.joined(separator: ", "))"])
-        }
-        guard schemaMark != nil || needsMending || isFaulty, let space = spaces(source.definition.model) else { return }
+        if needsMending || isFaulty { try await mend(source, missing) }
+        let isChanged = marks?[source.id] != nil || needsMending || isFaulty
+        guard isChanged, let space = spaces(source.definition.model) else { return }
         let present = try await database.read { connection in try SourceStore().find(source.id, on: connection) }
         guard let present else { return }
         report(try await Sweep(database: database, source: present, space: space).whole(), of: present)
+    }
+
+    private func mend(_ source: Source, _ missing: [String]) async throws {
+        var lock = TableLock(database: database)
+        // Tried again in the next round, and other sources are not kept waiting.
+        lock.patience = .zero
+        let isTableNeeded = missing.contains { !$0.hasPrefix("index ") }
+        try await lock.write(isTableNeeded ? source.definition.tableName : nil, .everything) { connection in
+            try ObjectCheck(source).restore(on: connection)
+            try SourceStore().resume(source.id, on: connection)
+        }
+        if missing.contains(where: { $0.hasPrefix("index ") }) {
+            try await IndexBuild(database: database, lock: lock).ensure(source)
+        }
+        logger.warning(
+            "what a source made was gone and is made anew",
+            metadata: ["source": "\(source.collection)", "missing": "\(missing.joined(separator: ", "))"])
     }
 
     private func sweepOn(_ source: Source) async throws {
@@ -124,7 +146,9 @@ package actor SourceUpkeep {
             try await body()
         } catch let error as SourceError {
             reportFault(error.message, of: source)
-        } catch let error as DatabaseError where error.code == .noSuchObject || error.code == .constraint {
+        } catch let error as DatabaseError
+            where [.noSuchObject, .constraint, .denied, .other].contains(error.code)
+        {
             reportFault(error.message, of: source)
         }
     }

@@ -45,8 +45,8 @@ package struct Sweep: Sendable {
             // Rows that the backfill has not passed are its to judge: they may hold vectors to be taken over.
             guard try SourceStore().find(source.id, on: connection)?.state == .active else { return ([], []) }
             let page = try Backfill.page(after: key, source, limit: limit, wholeVectors: false, on: connection)
-            let verdicts = try page.map { try Self.judge($0, source, space, template, on: connection) }
-            return (page, verdicts)
+            let records = try Records.read(page.map { Key(literal: $0.text(0)) }, of: source, on: connection)
+            return (page, page.map { Self.judge($0, space, template, records) })
         }
         var findings = Findings()
         findings.rows = page.count
@@ -63,47 +63,41 @@ package struct Sweep: Sendable {
         case relabel(String)
     }
 
-    /// Looks again at suspect rows, now under the write lock, and mends them.
+    /// Looks again at suspect rows, now under the write lock, and mends them. Rows that a user's transaction has are left
+    /// for the next round.
     private func mend(_ keys: [Key], _ template: Template) async throws -> Findings {
         let (source, space) = (source, space)
         return try await database.write { connection in
-            let statements = RowStatements(source)
+            let (statements, rows) = (RowStatements(source), SourceRows(source))
+            let standings = try rows.take(keys, texts: nil, on: connection)
+            let free = zip(keys, standings).filter { $0.1 == .same }.map(\.0)
+            let records = try Records.read(free, of: source, on: connection)
             var findings = Findings()
             var wanted: [Key] = []
-            for key in keys {
+            for key in free {
                 guard let parameters = statements.parameters(for: key),
                     let row = try connection.row(statements.sweepRow, parameters)
                 else { continue }
-                switch try Self.judge(row, source, space, template, on: connection) {
+                switch Self.judge(row, space, template, records) {
                 case .right: break
                 case .wanted: wanted.append(key)
                 case .relabel(let status):
-                    try unseenByTriggers(on: connection) { try RowWish(source).show(status, [key], on: connection) }
+                    try rows.show(status, [key], on: connection)
                     findings.relabelled += 1
                 }
             }
-            try RowWish(source).want(wanted, on: connection)
-            findings.wanted = wanted.count
+            let locked = try RowWish(source).want(wanted, on: connection)
+            findings.wanted = wanted.count - locked.count
             return findings
         }
     }
 
     /// - Parameter row: stored key, status, whether there is a vector, text columns.
-    private static func judge(
-        _ row: Row, _ source: Source, _ space: Space, _ template: Template, on connection: any Connection
-    ) throws -> Verdict {
-        let parameters: Parameters = ["source": Value(source.id), "key": row[0]]
+    private static func judge(_ row: Row, _ space: Space, _ template: Template, _ records: Records) -> Verdict {
+        let key = Key(literal: row.text(0))
         let status = row[1].text ?? ""
-        if let job = try connection.row(
-            .both("SELECT state FROM \(Table.job) WHERE source_id = :source AND key = :key"), parameters)
-        {
-            return Self.matches(status, job: job.text(0))
-        }
-        let embedding = try connection.row(
-            .both("SELECT input_hash, space FROM \(Table.embedding) WHERE source_id = :source AND key = :key"),
-            parameters)
-        let dead = try connection.row(
-            .both("SELECT input_hash FROM \(Table.deadJob) WHERE source_id = :source AND key = :key"), parameters)
+        if let state = records.jobs[key] { return Self.matches(status, job: state) }
+        let (embedding, dead) = (records.embeddings[key], records.dead[key])
         let text: String?
         do {
             text = try template.render(Array(row.values[3...]))
@@ -115,10 +109,10 @@ package struct Sweep: Sendable {
             return .right
         }
         let hash = Value.blob(inputHash(text, space: space.id))
-        if let embedding, embedding[0] == hash, embedding[1].text == space.id, row.integer(2) != 0 {
+        if let embedding, embedding.hash == hash, embedding.space == space.id, row.integer(2) != 0 {
             return status == "completed" ? .right : .relabel("completed")
         }
-        if let dead, dead[0] == hash || dead[0].isNull {
+        if let dead, dead == hash || dead.isNull {
             return status == "failed" ? .right : .relabel("failed")
         }
         return .wanted
@@ -138,42 +132,41 @@ package struct Sweep: Sendable {
     /// Compares the next page of embeddings with the table and removes those whose row is gone.
     package func ghosts(after item: Int64, limit: Int) async throws -> (next: Int64?, findings: Findings) {
         let source = source
-        let statements = RowStatements(source)
         let page = try await database.read { connection in
-            try connection.rows(
+            let rows = try connection.rows(
                 .both(
                     """
                     SELECT id, key FROM \(Table.embedding) WHERE source_id = :source AND id > :item
                     ORDER BY id LIMIT :limit
-                    """), ["source": Value(source.id), "item": .integer(item), "limit": Value(limit)]
-            ).map { row in
-                let key = Key(literal: row.text(1))
-                let exists = try statements.parameters(for: key).flatMap {
-                    try connection.row(statements.rowExists, $0)
-                }
-                return (item: row.integer(0), key: key, isGhost: exists == nil)
-            }
+                    """), ["source": Value(source.id), "item": .integer(item), "limit": Value(limit)])
+            let keys = rows.map { Key(literal: $0.text(1)) }
+            let exist = try SourceRows(source).exist(keys, on: connection)
+            return zip(rows, exist).map { (item: $0.integer(0), key: Key(literal: $0.text(1)), isGhost: !$1) }
         }
         let suspects = page.filter(\.isGhost).map(\.key)
         var findings = Findings()
-        if !suspects.isEmpty {
-            findings.ghosts = try await database.write { connection in
-                var items: [Int64] = []
-                for key in suspects {
-                    let exists = try statements.parameters(for: key)
-                        .flatMap { try connection.row(statements.rowExists, $0) }
-                    guard exists == nil else { continue }
-                    items += try EmbeddingStore().remove(key, source: source.id, on: connection)
-                    try connection.run(
-                        .both("DELETE FROM \(Table.job) WHERE source_id = :source AND key = :key"),
-                        ["source": Value(source.id), "key": .text(key.literal)])
-                    try JobStore().forgetDead([key], of: source.id, on: connection)
-                }
-                try FeedStore().append(items, of: source.id, now: .now(), on: connection)
-                return items.count
-            }
-        }
+        if !suspects.isEmpty { findings.ghosts = try await removeGhosts(suspects) }
         return (page.count < limit ? nil : page.last?.item, findings)
+    }
+
+    private func removeGhosts(_ suspects: [Key]) async throws -> Int {
+        let source = source
+        return try await database.write { connection in
+            let exist = try SourceRows(source).exist(suspects, on: connection)
+            let ghosts = zip(suspects, exist).filter { !$0.1 }.map(\.0)
+            // A row that a user's transaction is putting back brings a job of its own, for which nobody waits here.
+            let free = try JobStore().free(ghosts, of: source.id, on: connection)
+            var items: [Int64] = []
+            for key in free {
+                items += try EmbeddingStore().remove(key, source: source.id, on: connection)
+                try connection.run(
+                    .both("DELETE FROM \(Table.job) WHERE source_id = :source AND key = :key"),
+                    ["source": Value(source.id), "key": .text(key.literal)])
+            }
+            try JobStore().forgetDead(free, of: source.id, on: connection)
+            try FeedStore().append(items, of: source.id, now: .now(), on: connection)
+            return items.count
+        }
     }
 
     /// Both ways over everything, page after page: what an upkeep that found a changed schema does at once.

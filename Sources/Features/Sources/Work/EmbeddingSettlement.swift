@@ -47,144 +47,128 @@ package struct SettledCounts: Hashable, Sendable {
 
 /// The one transaction in which the vector, the status, the job's end and the feed entry commit together.
 ///
-/// An old fence changes nothing. A vector is written only where the row's text is still the text that was read.
+/// An old fence changes nothing. A vector is written only where the row's text is still the text that was read. Rows are
+/// taken before jobs, and nothing that somebody else has is waited for: it comes back as locked.
 struct EmbeddingSettlement: Sendable {
-    let source: Source
-    let space: Space
-    let jobs: JobStore
-    private let statements: RowStatements
+    /// The reason of a row whose table's own rules let nobody write it.
+    static let refused = "row_refused"
+
+    private let source: Source
+    private let space: Space
+    private let jobs: JobStore
+    private let rows: SourceRows
     private let feed = FeedStore()
 
     init(source: Source, space: Space, jobs: JobStore) {
         self.source = source
         self.space = space
         self.jobs = jobs
-        statements = RowStatements(source)
+        rows = SourceRows(source)
     }
 
     func apply(
         _ results: [EmbeddingResult], now: Timestamp, jitters: [Double], on connection: any Connection
-    ) throws -> SettledCounts {
+    ) throws -> SettledBatch {
         precondition(jitters.count >= results.count, "one random number for each result")
-        var counts = SettledCounts()
-        var finished: [Job] = []
-        var requeued: [Job] = []
-        var changedItems: [Int64] = []
-        let standings = try jobs.standing(of: results.map(\.job), on: connection)
-        for (index, result) in results.enumerated() {
-            switch (standings[index], result.outcome) {
-            case (.lost, _):
-                counts.dropped += 1
-            case (.current, .gone):
-                changedItems += try forget(result.job.key, on: connection)
-                finished.append(result.job)
-                counts.dropped += 1
-            case (.superseded, _):
-                requeued.append(result.job)
-            case (.current, .vector(let vector, let hash, let isTruncated)):
-                guard try write(vector, result, on: connection) else {
-                    try sortOut(result, &finished, &requeued, &changedItems, &counts, on: connection)
-                    continue
-                }
-                changedItems.append(try record(vector, hash, result.job.key, now, on: connection))
-                finished.append(result.job)
-                counts.succeeded += 1
-                if isTruncated { counts.truncated += 1 }
-            case (.current, .nothing):
-                guard try clear(result, status: "skipped", on: connection) else {
-                    try sortOut(result, &finished, &requeued, &changedItems, &counts, on: connection)
-                    continue
-                }
-                changedItems += try forget(result.job.key, on: connection)
-                finished.append(result.job)
-                counts.skipped += 1
-            case (.current, .failed(let failure, let hash)):
-                let settlement = try jobs.fail(
-                    result.job, failure, inputHash: hash, now: now, jitter: jitters[index], on: connection)
-                if settlement == .dead {
-                    // The row's old vector stands for a text that is no longer there.
-                    if try clear(result, status: "failed", on: connection) {
-                        changedItems += try forget(result.job.key, on: connection)
-                        counts.failed += 1
-                    } else {
-                        // What failed is no longer there either: the row is wanted anew, or gone.
-                        try jobs.forgetDead([result.job.key], of: source.id, on: connection)
-                        try RowWish(source).want([result.job.key], on: connection)
-                        counts.requeued += 1
-                    }
-                } else {
-                    try unseenByTriggers(on: connection) { try show("pending", [result.job], on: connection) }
-                    counts.requeued += 1
-                }
+        // On SQLite what is written here is no wish anyway, and what a user's trigger does because of it must be seen.
+        guard connection.dialect == .postgres else { return try settle(results, now, jitters, on: connection) }
+        return try unseenByTriggers(on: connection) { try settle(results, now, jitters, on: connection) }
+    }
+
+    private func settle(
+        _ results: [EmbeddingResult], _ now: Timestamp, _ jitters: [Double], on connection: any Connection
+    ) throws -> SettledBatch {
+        let standings = try rows.take(results.map(\.job.key), texts: results.map(\.values), on: connection)
+        let claims = try jobs.standing(of: results.map(\.job), on: connection)
+        var ledger = SettlementLedger(results, rows: standings, claims: claims)
+        try write(&ledger, on: connection)
+        try clear(&ledger, on: connection)
+        try fail(&ledger, now, jitters, on: connection)
+        try loseToTriggers(&ledger, on: connection)
+        try record(&ledger, now, on: connection)
+        return SettledBatch(counts: ledger.counts, locked: ledger.locked)
+    }
+
+    // MARK: The user's rows
+
+    private func write(_ ledger: inout SettlementLedger, on connection: any Connection) throws(DatabaseError) {
+        let written = try rows.write(
+            ledger.vectors.map(\.vector), ledger.vectors.map(\.result.job.key),
+            texts: ledger.vectors.map(\.result.values), on: connection)
+        ledger.noteWritten(written)
+    }
+
+    private func clear(_ ledger: inout SettlementLedger, on connection: any Connection) throws(DatabaseError) {
+        let cleared = try rows.clear(
+            "skipped", ledger.blank.map(\.job.key), texts: ledger.blank.map(\.values), on: connection)
+        ledger.noteCleared(cleared)
+    }
+
+    /// Failures are few, and each is decided for itself.
+    private func fail(
+        _ ledger: inout SettlementLedger, _ now: Timestamp, _ jitters: [Double], on connection: any Connection
+    ) throws {
+        for (index, failing) in ledger.failing.enumerated() {
+            let job = failing.result.job
+            let settlement = try jobs.fail(
+                job, failing.failure, inputHash: failing.hash, now: now, jitter: jitters[index], on: connection)
+            switch settlement {
+            case .dead:
+                ledger.counts.failed += 1
+                guard failing.isWritable else { continue }
+                // The row's old vector stands for a text that is no longer there.
+                _ = try rows.clear("failed", [job.key], texts: [failing.result.values], on: connection)
+                ledger.forgotten.append(job.key)
+            case .ignored: ledger.counts.dropped += 1
+            case .done, .requeued, .retrying:
+                ledger.counts.requeued += 1
+                try rows.show("pending", [job.key], on: connection)
             }
         }
-        try jobs.finish(finished, on: connection)
-        if !requeued.isEmpty {
-            try jobs.requeue(requeued, on: connection)
-            try unseenByTriggers(on: connection) { try show("pending", requeued, on: connection) }
-            counts.requeued += requeued.count
+    }
+
+    // MARK: Millrace's own tables
+
+    /// What was written may have set off a trigger of the user's that wrote the text anew.
+    private func loseToTriggers(
+        _ ledger: inout SettlementLedger, on connection: any Connection
+    ) throws(DatabaseError) {
+        let claims = try jobs.standing(of: ledger.written.map(\.job), on: connection)
+        ledger.noteStandings(claims)
+    }
+
+    private func record(
+        _ ledger: inout SettlementLedger, _ now: Timestamp, on connection: any Connection
+    ) throws {
+        var items: [Int64] = []
+        for kept in ledger.vectors {
+            items.append(
+                try EmbeddingStore().put(
+                    kept.vector, hash: kept.hash, space: space.id, key: kept.result.job.key, source: source.id,
+                    now: now, on: connection))
         }
-        try feed.append(changedItems, of: source.id, now: now, on: connection)
-        return counts
+        for key in ledger.forgotten {
+            items += try EmbeddingStore().remove(key, source: source.id, on: connection)
+        }
+        try jobs.finish(ledger.finished, on: connection)
+        if !ledger.requeued.isEmpty {
+            try jobs.requeue(ledger.requeued, on: connection)
+            try rows.show("pending", ledger.requeued.map(\.key), on: connection)
+        }
+        try feed.append(items, of: source.id, now: now, on: connection)
     }
 
     /// Gives up a job whose row the user's own constraints or triggers let nobody write: only Millrace's tables say so.
-    func bury(_ job: Job, _ failure: JobFailure, now: Timestamp, on connection: any Connection) throws -> SettledCounts
-    {
-        var counts = SettledCounts()
-        let settlement = try jobs.fail(job, failure, inputHash: nil, now: now, jitter: 0, on: connection)
-        if settlement == .dead { counts.failed = 1 } else { counts.dropped = 1 }
-        return counts
-    }
-
-    /// The row does not hold the text that was read: it changed without a trigger seeing it, or it is gone.
-    private func sortOut(
-        _ result: EmbeddingResult, _ finished: inout [Job], _ requeued: inout [Job], _ changedItems: inout [Int64],
-        _ counts: inout SettledCounts, on connection: any Connection
-    ) throws {
-        let parameters = statements.parameters(for: result.job.key) ?? [:]
-        if try connection.row(statements.rowExists, parameters) != nil {
-            requeued.append(result.job)
-        } else {
-            changedItems += try forget(result.job.key, on: connection)
-            finished.append(result.job)
-            counts.dropped += 1
+    func bury(
+        _ result: EmbeddingResult, _ failure: JobFailure, now: Timestamp, on connection: any Connection
+    ) throws -> SettledBatch {
+        var batch = SettledBatch()
+        guard try jobs.standing(of: [result.job], on: connection).first != .locked else {
+            batch.locked = [result]
+            return batch
         }
-    }
-
-    private func write(
-        _ vector: [Float], _ result: EmbeddingResult, on connection: any Connection
-    ) throws(DatabaseError) -> Bool {
-        guard var parameters = statements.parameters(for: result.job.key, texts: result.values) else { return false }
-        parameters["vector"] = source.definition.format.value(vector)
-        return try connection.run(statements.writeVector, parameters) > 0
-    }
-
-    private func clear(
-        _ result: EmbeddingResult, status: String, on connection: any Connection
-    ) throws(DatabaseError) -> Bool {
-        guard var parameters = statements.parameters(for: result.job.key, texts: result.values) else { return false }
-        parameters["status"] = .text(status)
-        return try connection.run(statements.clearVector, parameters) > 0
-    }
-
-    private func show(_ status: String, _ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
-        try connection.runMany(
-            statements.setStatus,
-            jobs.compactMap { job in
-                statements.parameters(for: job.key).map { $0.adding("status", .text(status)) }
-            })
-    }
-
-    /// Keeps the vector in Millrace's own table. - Returns: the item's number.
-    private func record(
-        _ vector: [Float], _ hash: [UInt8], _ key: Key, _ now: Timestamp, on connection: any Connection
-    ) throws(DatabaseError) -> Int64 {
-        try EmbeddingStore().put(
-            vector, hash: hash, space: space.id, key: key, source: source.id, now: now, on: connection)
-    }
-
-    private func forget(_ key: Key, on connection: any Connection) throws(DatabaseError) -> [Int64] {
-        try EmbeddingStore().remove(key, source: source.id, on: connection)
+        let settlement = try jobs.fail(result.job, failure, inputHash: nil, now: now, jitter: 0, on: connection)
+        if settlement == .dead { batch.counts.failed = 1 } else { batch.counts.dropped = 1 }
+        return batch
     }
 }

@@ -3,20 +3,27 @@ import Embedding
 import Logging
 
 extension EmbeddingWorker {
-    /// Takes a claimed batch through the model and settles it.
+    /// Takes a claimed batch through the model and settles it, to the last row that a user's transaction has.
     func process(_ claimed: [Job]) async throws {
+        for kept in try await embedAndSettle(claimed) { try await settleKept(kept) }
+    }
+
+    /// - Returns: what could not be settled yet, because users' transactions have the rows.
+    func embedAndSettle(_ claimed: [Job]) async throws -> [KeptResults] {
+        var kept: [KeptResults] = []
         for (sourceID, jobs) in Dictionary(grouping: claimed, by: \.source) {
             guard let source = try await source(sourceID) else {
                 // Removed meanwhile: its jobs went with it.
                 continue
             }
             do {
-                try await process(jobs, of: source)
-            } catch let error as DatabaseError where error.code == .noSuchObject {
+                if let results = try await embedAndSettle(jobs, of: source) { kept.append(results) }
+            } catch let error as DatabaseError where error.isOfTable {
                 logger.error(
                     "a source's table cannot be read; the source is suspended",
                     metadata: ["source": "\(source.collection)", "error": "\(error)"])
-                try await queue.suspend(source, fault: error.message, handingBack: jobs)
+                let locked = try await queue.suspend(source, fault: error.message, handingBack: jobs)
+                try await handBackWhenPossible(locked)
             } catch let error as DatabaseError where error.isRetryable {
                 // Not settled, so not lost: the same rows are claimed again.
                 logger.warning(
@@ -24,16 +31,22 @@ extension EmbeddingWorker {
                 try await handBackWhenPossible(jobs)
             }
         }
+        return kept
     }
 
-    /// Hands back, however long the database cannot be written: jobs of a living worker are freed by nobody else.
-    private func handBackWhenPossible(_ jobs: [Job]) async throws {
-        while true {
+    /// Hands back, however long the database cannot be written or a user's transaction is writing the jobs: those of a
+    /// living worker are freed by nobody else. At a stop it is not waited for: who has ended is.
+    func handBackWhenPossible(_ jobs: [Job]) async throws {
+        var left = jobs
+        var pause = Duration.milliseconds(100)
+        let start = ContinuousClock.now
+        while !left.isEmpty {
             do {
-                return try await queue.handBack(jobs)
-            } catch let error as DatabaseError where error.isRetryable {
-                try await Task.sleep(for: .seconds(1))
-            }
+                left = try await queue.handBack(left)
+                guard !left.isEmpty, !isEnding || start.duration(to: .now) < settings.farewell else { return }
+            } catch let error as DatabaseError where error.isRetryable {}
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .seconds(1))
         }
     }
 
@@ -42,13 +55,13 @@ extension EmbeddingWorker {
         try await database.read { connection in try SourceStore().find(id, on: connection) }
     }
 
-    private func process(_ jobs: [Job], of source: Source) async throws {
+    private func embedAndSettle(_ jobs: [Job], of source: Source) async throws -> KeptResults? {
         let began = ContinuousClock.now
         let embedder: any Embedder
         do {
             embedder = try await provider.embedder(for: source.definition.model)
         } catch {
-            try await queue.handBack(jobs)
+            try await handBackWhenPossible(jobs)
             throw error
         }
         let inputs = try await queue.read(jobs, of: source, space: embedder.space)
@@ -62,19 +75,20 @@ extension EmbeddingWorker {
                 try await embed(texts, with: embedder, into: &outcomes)
             } catch {
                 leaveModel(fences)
-                try await queue.handBack(jobs)
+                try await handBackWhenPossible(jobs)
                 throw error
             }
             leaveModel(fences)
         }
         let results = inputs.map { EmbeddingResult(job: $0.job, values: $0.values, outcome: outcome($0, outcomes)) }
-        let counts = try await queue.settle(
+        let batch = try await queue.settle(
             results, of: source, space: embedder.space, worker: currentID, inModel: Set(inModel.keys),
             jitters: results.map { _ in Double.random(in: 0..<1) })
-        report(counts, results, source, since: began)
+        report(batch, results, source, since: began)
+        return try await keep(batch.locked, of: source, space: embedder.space)
     }
 
-    private var currentID: WorkerID {
+    var currentID: WorkerID {
         guard let id else { preconditionFailure("work begins after register()") }
         return id
     }
@@ -150,9 +164,10 @@ extension EmbeddingWorker {
         }
     }
 
-    private func report(
-        _ counts: SettledCounts, _ results: [EmbeddingResult], _ source: Source, since began: ContinuousClock.Instant
+    func report(
+        _ batch: SettledBatch, _ results: [EmbeddingResult], _ source: Source, since began: ContinuousClock.Instant
     ) {
+        let counts = batch.counts
         totals.succeeded += counts.succeeded
         totals.failed += counts.failed
         totals.skipped += counts.skipped
@@ -162,13 +177,26 @@ extension EmbeddingWorker {
             metadata: [
                 "source": "\(source.collection)", "batch": "\(results.count)", "succeeded": "\(counts.succeeded)",
                 "failed": "\(counts.failed)", "skipped": "\(counts.skipped)", "requeued": "\(counts.requeued)",
+                "locked": "\(batch.locked.count)",
                 "seconds": "\((seconds * 1000).rounded() / 1000)", "total.succeeded": "\(totals.succeeded)",
                 "total.failed": "\(totals.failed)",
             ])
         guard logger.logLevel <= .debug else { return }
-        for result in results {
+        let locked = Set(batch.locked.map(\.job))
+        for result in results where !locked.contains(result.job) {
             logger.debug(
                 "row settled", metadata: result.job.metadata.merging(["outcome": "\(result.outcome.word)"]) { $1 })
+        }
+    }
+}
+
+extension DatabaseError {
+    /// Whether the source's table is not what it was, or not to be had: no row of it can be settled until somebody has
+    /// done something. What one row alone is to blame for does not come this far.
+    fileprivate var isOfTable: Bool {
+        switch code {
+        case .noSuchObject, .denied, .constraint, .other: true
+        default: false
         }
     }
 }

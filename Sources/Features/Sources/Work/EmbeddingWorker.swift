@@ -27,6 +27,10 @@ package actor EmbeddingWorker {
         package var neighbourLease = Duration.seconds(6)
         /// A batch inside the model for longer than this means that the process is stuck.
         package var batchDeadline = Duration.seconds(120)
+        /// Results kept at most because users' transactions have their rows; their jobs are put off beyond that.
+        package var mostKept = 4096
+        /// How long a stop waits for such rows.
+        package var farewell = Duration.seconds(3)
 
         package init() {}
     }
@@ -50,6 +54,16 @@ package actor EmbeddingWorker {
     var description: (device: String, model: String, endpoint: String?)?
     var sources: [SourceID: Source] = [:]
     var turn = 0
+    /// Batches that are being embedded or settled for the first time.
+    private var busyBatches = 0
+    /// Who waits for one of them to end.
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+    /// What ended the work of a batch for good.
+    private var failure: (any Error)?
+    /// Nothing more is taken into hand, and nothing waited for at length.
+    var isEnding: Bool { isDraining || failure != nil }
+    /// Results that wait for a user's transaction to end.
+    var keptResults = 0
 
     package init(
         database: any Database, queue: EmbeddingQueue, provider: any EmbedderProvider,
@@ -141,39 +155,59 @@ package actor EmbeddingWorker {
 
     /// Works until ``drain()``; then what is in hand is settled, and the incarnation says goodbye.
     package func work() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            var inFlight = 0
-            while !isDraining {
-                let claimed = try await claimWhenThereIsWork()
-                guard !claimed.isEmpty else { continue }
-                let isSuspect = claimed.contains { $0.crashes > 0 }
-                // A suspect runs with nothing beside it, so that a crash says which one it was.
+        await withTaskGroup(of: Void.self) { group in
+            while !isEnding {
                 do {
-                    while inFlight >= (isSuspect ? 1 : settings.batchesInModel) {
-                        try await group.next()
-                        inFlight -= 1
-                    }
+                    let claimed = try await claimWhenThereIsWork()
+                    guard !claimed.isEmpty else { continue }
+                    try await begin(claimed, in: &group)
                 } catch {
-                    try? await queue.handBack(claimed)
-                    throw error
-                }
-                guard !isDraining else {
-                    try await queue.handBack(claimed)
-                    break
-                }
-                group.addTask { try await self.process(claimed) }
-                inFlight += 1
-                if isSuspect {
-                    try await group.next()
-                    inFlight -= 1
+                    failure = failure ?? error
                 }
             }
-            try await group.waitForAll()
+            await group.waitForAll()
         }
+        if let failure { throw failure }
         if let id {
             _ = try await database.write { connection in
                 try WorkerStore().end(id, as: .stopped, on: connection)
             }
+        }
+    }
+
+    /// Takes a batch into hand as soon as there is room for it.
+    private func begin(_ claimed: [Job], in group: inout TaskGroup<Void>) async throws {
+        // A suspect runs with nothing beside it, so that a crash says which one it was.
+        let isSuspect = claimed.contains { $0.crashes > 0 }
+        await untilBusy(atMost: isSuspect ? 0 : settings.batchesInModel - 1)
+        guard !isEnding else { return try await handBackWhenPossible(claimed) }
+        busyBatches += 1
+        group.addTask { await self.run(claimed) }
+        if isSuspect { await untilBusy(atMost: 0) }
+    }
+
+    /// One batch to its end; rows that users' transactions have are settled when these have ended, while the next batches
+    /// go on.
+    private func run(_ claimed: [Job]) async {
+        var kept: [KeptResults] = []
+        do {
+            kept = try await embedAndSettle(claimed)
+        } catch {
+            failure = failure ?? error
+        }
+        busyBatches -= 1
+        for continuation in waiting { continuation.resume() }
+        waiting = []
+        do {
+            for results in kept { try await settleKept(results) }
+        } catch {
+            failure = failure ?? error
+        }
+    }
+
+    private func untilBusy(atMost most: Int) async {
+        while busyBatches > most {
+            await withCheckedContinuation { waiting.append($0) }
         }
     }
 

@@ -1,53 +1,54 @@
 package import Core
 
-/// The statements that Millrace runs on the rows of one user's table. Identifiers are quoted here and nowhere else;
-/// keys are bound as `:k0`, `:k1`, … and the text that was read as `:t0`, `:t1`, ….
+/// The statements that read the rows of one user's table one by one or in pages. Identifiers are quoted here and nowhere
+/// else; keys are bound as `:k0`, `:k1`, …. Whole batches are read and written by ``SourceRows``.
+///
+/// On PostgreSQL every column is read as its text, so that what is compared later is what was read, whatever its type.
 package struct RowStatements: Sendable {
     private let definition: SourceDefinition
-    private let ddl: SourceDDL
+    private let columns: Columns
 
     /// Columns: the text columns in order. No row: it is gone.
     package let readInput: SQL
-    /// Sets the vector and `completed`, only where the row's text still is what was read.
-    package let writeVector: SQL
-    /// Clears the vector and sets `:status`, only where the row's text still is what was read.
-    package let clearVector: SQL
-    /// Sets `:status` where it is another.
-    package let setStatus: SQL
     package let rowExists: SQL
     /// One row in the form of ``page(isFirst:wholeVectors:)`` without whole vectors.
     package let sweepRow: SQL
 
     package init(_ source: Source) {
-        let definition = source.definition
-        let table = Identifier(definition.table)
-        let status = Identifier(definition.status)
-        let into = Identifier(definition.into)
-        let texts = definition.text.map { Identifier($0) }
-        let sameKey = definition.key.enumerated().map { "\(Identifier($1)) = :k\($0)" }.joined(separator: " AND ")
-        let sameText = texts.enumerated().map { "\($1) IS :t\($0) COLLATE BINARY" }.joined(separator: " AND ")
-        let touch =
-            definition.updated.map { ", \(Identifier($0)) = \(Self.now(definition.updatedForm ?? .text))" } ?? ""
-
-        self.definition = definition
-        ddl = source.ddl
-        readInput = .both("SELECT \(texts.list) FROM \(table) WHERE \(sameKey)")
-        writeVector = .both(
-            "UPDATE \(table) SET \(into) = :vector, \(status) = 'completed'\(touch) WHERE \(sameKey) AND \(sameText)")
-        clearVector = .both(
-            "UPDATE \(table) SET \(into) = NULL, \(status) = :status\(touch) WHERE \(sameKey) AND \(sameText)")
-        setStatus = .both("UPDATE \(table) SET \(status) = :status WHERE \(sameKey) AND \(status) IS NOT :status")
-        rowExists = .both("SELECT 1 FROM \(table) WHERE \(sameKey)")
-        sweepRow = .both(
-            "SELECT \(ddl.keyExpression("")), \(status), \(into) IS NOT NULL, \(texts.list) FROM \(table) WHERE \(sameKey)"
-        )
+        definition = source.definition
+        columns = Columns(source)
+        let table = columns.table
+        readInput = .both("SELECT \(columns.texts) FROM \(table) WHERE \(columns.sameKey)")
+        rowExists = .both("SELECT 1 FROM \(table) WHERE \(columns.sameKey)")
+        sweepRow = .both("SELECT \(columns.all(wholeVectors: false)) FROM \(table) WHERE \(columns.sameKey)")
     }
 
-    private static func now(_ form: SourceDefinition.TimeForm) -> String {
-        switch form {
-        case .text: "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-        case .unixSeconds: "CAST(strftime('%s', 'now') AS INTEGER)"
-        case .unixMilliseconds: "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
+    /// How the source's columns are written into these statements.
+    struct Columns: Sendable {
+        private let definition: SourceDefinition
+        let table: String
+        /// The key's stored text.
+        let key: String
+        let status: String
+        let texts: String
+        let sameKey: String
+
+        init(_ source: Source) {
+            definition = source.definition
+            let isText = definition.dialect == .postgres
+            func read(_ column: String) -> String { Identifier(column).quoted + (isText ? "::text" : "") }
+            table = definition.tableName.quoted
+            key = source.ddl.keyExpression("")
+            status = read(definition.status)
+            texts = definition.text.map(read).joined(separator: ", ")
+            sameKey = definition.key.enumerated().map { "\(Identifier($1)) = :k\($0)" }.joined(separator: " AND ")
+        }
+
+        /// Stored key, status, the vector or whether there is one, text columns.
+        func all(wholeVectors: Bool) -> String {
+            let into = Identifier(definition.into).quoted
+            let whole = definition.dialect == .postgres ? definition.format.read(into) : into
+            return "\(key), \(status), \(wholeVectors ? whole : "\(into) IS NOT NULL"), \(texts)"
         }
     }
 
@@ -56,17 +57,14 @@ package struct RowStatements: Sendable {
     /// Columns: the key's stored text, the status, the vector (or whether there is one), then the text columns.
     package func page(isFirst: Bool, wholeVectors: Bool) -> SQL {
         let keys = definition.key.map { Identifier($0) }
-        let into = Identifier(definition.into)
-        let vector = wholeVectors ? into.quoted : "\(into) IS NOT NULL"
-        let columns = definition.text.map { Identifier($0).quoted }.joined(separator: ", ")
         let marks = keys.indices.map { ":k\($0)" }.joined(separator: ", ")
         // SQLite lets a PRIMARY KEY be NULL where it was not told otherwise; such a row has no key.
         let present = keys.map { "\($0) IS NOT NULL" }.joined(separator: " AND ")
         let after = isFirst ? "" : " AND (\(keys.list)) > (\(marks))"
         return .both(
             """
-            SELECT \(ddl.keyExpression("")), \(Identifier(definition.status)), \(vector), \(columns)
-            FROM \(Identifier(definition.table)) WHERE \(present)\(after) ORDER BY \(keys.list) LIMIT :limit
+            SELECT \(columns.all(wholeVectors: wholeVectors))
+            FROM \(columns.table) WHERE \(present)\(after) ORDER BY \(keys.list) LIMIT :limit
             """)
     }
 
@@ -77,21 +75,4 @@ package struct RowStatements: Sendable {
         for (index, value) in values.enumerated() { parameters["k\(index)"] = value }
         return parameters
     }
-
-    /// The parameters that name a row and the text that was read from it.
-    package func parameters(for key: Key, texts: [Value]) -> Parameters? {
-        guard var parameters = parameters(for: key) else { return nil }
-        for (index, value) in texts.enumerated() { parameters["t\(index)"] = value }
-        return parameters
-    }
-}
-
-/// Runs writes that must not look like the user's to the triggers.
-package func unseenByTriggers<Result>(
-    on connection: any Connection, _ body: () throws -> Result
-) throws -> Result {
-    try connection.run(.both("INSERT INTO \(Table.guardRow)(one) VALUES (1)"))
-    let result = try body()
-    try connection.run(.both("DELETE FROM \(Table.guardRow)"))
-    return result
 }

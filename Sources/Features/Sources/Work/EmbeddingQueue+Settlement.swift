@@ -1,0 +1,175 @@
+package import Core
+package import Embedding
+
+/// What a settlement came to.
+package struct SettledBatch: Sendable {
+    package var counts = SettledCounts()
+    /// Results whose row, or job, a user's transaction has: nothing is written of them, and their claim still stands.
+    /// Always empty on SQLite, where nobody else writes at the same time.
+    package var locked: [EmbeddingResult] = []
+
+    static func += (left: inout SettledBatch, right: SettledBatch) {
+        left.counts += right.counts
+        left.locked += right.locked
+    }
+}
+
+extension EmbeddingQueue {
+    // MARK: Hand back
+
+    /// Gives jobs back unharmed: at a stop, or to be claimed again in smaller batches.
+    ///
+    /// - Returns: those that a user's transaction is writing just now; they are still this worker's.
+    @discardableResult
+    package func handBack(_ claimed: [Job]) async throws -> [Job] {
+        guard !claimed.isEmpty else { return [] }
+        let jobs = jobs
+        return try await database.write { connection in
+            let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
+            let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
+            try jobs.requeue(mine, on: connection)
+            try Self.show("pending", mine, on: connection)
+            return standings.filter { $0.1 == .locked }.map(\.0)
+        }
+    }
+
+    /// Puts jobs off to `moment`, because their rows cannot be written now and their results cannot be kept for so long.
+    /// Nothing is counted against them.
+    ///
+    /// - Returns: those that a user's transaction is writing just now; they are still this worker's.
+    func postpone(_ claimed: [Job], until moment: Timestamp) async throws -> [Job] {
+        let jobs = jobs
+        return try await database.write { connection in
+            let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
+            // Who has been wished for again meanwhile is not put off.
+            try jobs.requeue(standings.filter { $0.1 == .superseded }.map(\.0), on: connection)
+            try jobs.postpone(standings.filter { $0.1 == .current }.map(\.0), until: moment, on: connection)
+            return standings.filter { $0.1 == .locked }.map(\.0)
+        }
+    }
+
+    /// Writes down which claims are inside the model.
+    package func enterModel(_ fences: Set<Int64>, of worker: WorkerID) async throws {
+        let workers = workers
+        try await database.write { connection in try workers.enterModel(fences, of: worker, on: connection) }
+    }
+
+    // MARK: Settle
+
+    /// Settles a batch, each row in one transaction; see ``EmbeddingSettlement``. Where the user's own constraints or
+    /// triggers refuse a row, those that share its transaction are settled one by one, and the refused one fails alone.
+    ///
+    /// - Parameters:
+    ///   - inModel: the claims that stay inside the model after this batch.
+    ///   - jitters: as many random numbers in 0..<1 as there are results.
+    package func settle(
+        _ results: [EmbeddingResult], of source: Source, space: Space, worker: WorkerID, inModel: Set<Int64>,
+        jitters: [Double]
+    ) async throws -> SettledBatch {
+        let settlement = EmbeddingSettlement(source: source, space: space, jobs: jobs)
+        return try await withThrowingTaskGroup(of: SettledBatch.self) { group in
+            // All wait in line together, so that the writer puts as many into a commit as its time allows.
+            for start in stride(from: 0, to: results.count, by: rowsPerBody) {
+                let rows = start..<min(start + rowsPerBody, results.count)
+                group.addTask {
+                    try await settle(
+                        Array(results[rows]), settlement, worker: worker, jitters: Array(jitters[rows]))
+                }
+            }
+            var batch = SettledBatch()
+            for try await settled in group { batch += settled }
+            // A fence that stays written down when its jobs are settled accuses nobody; an idle worker shows none.
+            if inModel.isEmpty { try await enterModel([], of: worker) }
+            return batch
+        }
+    }
+
+    private func settle(
+        _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, worker: WorkerID, jitters: [Double]
+    ) async throws -> SettledBatch {
+        do {
+            return try await commit(results, worker: worker) { connection in
+                try settlement.apply(results, now: .now(), jitters: jitters, on: connection)
+            }
+        } catch let error as DatabaseError where error.isOfOneRow {
+            var batch = SettledBatch()
+            for (result, jitter) in zip(results, jitters) {
+                batch += try await settleAlone(result, settlement, jitter, worker: worker)
+            }
+            return batch
+        }
+    }
+
+    private func settleAlone(
+        _ result: EmbeddingResult, _ settlement: EmbeddingSettlement, _ jitter: Double, worker: WorkerID
+    ) async throws -> SettledBatch {
+        let refusal: JobFailure
+        do {
+            return try await commit([result], worker: worker) { connection in
+                try settlement.apply([result], now: .now(), jitters: [jitter], on: connection)
+            }
+        } catch let error as DatabaseError where error.isOfOneRow {
+            refusal = JobFailure(reason: EmbeddingSettlement.refused, error: error.message, isRetryable: false)
+        }
+        let failed = EmbeddingResult(job: result.job, values: result.values, outcome: .failed(refusal, hash: nil))
+        do {
+            return try await commit([failed], worker: worker) { connection in
+                try settlement.apply([failed], now: .now(), jitters: [jitter], on: connection)
+            }
+        } catch let error as DatabaseError where error.isOfOneRow {
+            return try await commit([failed], worker: worker) { connection in
+                try settlement.bury(failed, refusal, now: .now(), on: connection)
+            }
+        }
+    }
+
+    /// A table that is locked as a whole is waited for a moment, and then as its rows would be.
+    private func commit(
+        _ results: [EmbeddingResult], worker: WorkerID,
+        _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
+    ) async throws -> SettledBatch {
+        let workers = workers
+        do {
+            return try await database.write { connection in
+                try Self.limitWaiting(on: connection)
+                let batch = try body(connection)
+                let counts = batch.counts
+                try workers.count(
+                    succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
+                    truncated: counts.truncated, of: worker, on: connection)
+                return batch
+            }
+        } catch let error as DatabaseError where error.code == .busy && database.dialect == .postgres {
+            return SettledBatch(locked: results)
+        }
+    }
+}
+
+extension DatabaseError {
+    /// Whether one row's own value, or a trigger or constraint on it, may be the reason.
+    fileprivate var isOfOneRow: Bool { code == .constraint || code == .other }
+}
+
+extension EmbeddingQueue {
+    /// Stops claiming for a source whose table cannot be read, until upkeep can read it again, and gives back what was
+    /// claimed.
+    ///
+    /// - Returns: the jobs that a user's transaction is writing just now; they are still this worker's.
+    package func suspend(_ source: Source, fault: String, handingBack claimed: [Job]) async throws -> [Job] {
+        let (database, jobs) = (database, jobs)
+        return try await database.write { connection in
+            try SourceStore().suspend(source.id, fault: fault, on: connection)
+            let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
+            let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
+            try jobs.requeue(mine, on: connection)
+            return standings.filter { $0.1 == .locked }.map(\.0)
+        }
+    }
+
+    /// Puts the rows of rescued jobs right: freed ones wait again, held ones show as failed. Part of the rescue's
+    /// transaction; a row that is gone or locked, or a table that cannot be read, holds nothing up.
+    package static func showRescued(_ rescue: JobStore.Rescue, on connection: any Connection) throws {
+        try show("pending", rescue.freed, on: connection)
+        try show("failed", rescue.held, on: connection)
+    }
+}

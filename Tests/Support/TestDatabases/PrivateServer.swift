@@ -1,0 +1,44 @@
+import Foundation
+
+/// A PostgreSQL of one test's own, to be stopped, started and misconfigured; `Scripts/test-postgres` makes it.
+package final class PrivateServer: Sendable {
+    /// The superuser's URL of the maintenance database.
+    package let url: String
+    private static let script = "Scripts/test-postgres"
+
+    /// - Parameter settings: lines of postgresql.conf, such as `max_connections = 9`.
+    package init(_ settings: [String] = []) async throws {
+        url = try await Program.run(Self.script, ["start"] + settings)
+    }
+
+    deinit {
+        _ = try? Program(Self.script, ["stop", url]).output()
+    }
+
+    /// The data folder.
+    package var data: String {
+        get async throws { try await Program.run(Self.script, ["folder", url]) }
+    }
+
+    /// Runs one of PostgreSQL's programs as the server's user.
+    @discardableResult
+    package static func run(_ program: String, _ arguments: [String]) async throws -> String {
+        try await Program.run(script, ["run", program] + arguments)
+    }
+
+    /// Ends the server: `immediate` as a power cut would, `fast` in order.
+    package func stop(_ mode: String = "immediate") async throws {
+        try await Self.run("pg_ctl", ["--pgdata=\(data)", "--mode=\(mode)", "--wait", "stop"])
+    }
+
+    /// Sends a signal to one of a server's processes.
+    package static func signal(_ name: String, _ identifier: Int64) async throws {
+        try await Program.run("kill", ["-\(name)", String(identifier)])
+    }
+
+    /// Starts it again after ``stop(_:)``.
+    package func start() async throws {
+        let data = try await data
+        try await Self.run("pg_ctl", ["--pgdata=\(data)", "--log=\(data)/again.log", "--wait", "--silent", "start"])
+    }
+}
