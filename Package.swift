@@ -77,7 +77,7 @@ var targets: [Target] = [
     tests("DatabasePostgres", "Adapters", ["DatabasePostgres", "TestDatabases", "Core", logging]),
     tests("Stores", "Adapters", ["Core", "DatabaseSQLite", "Sources", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
-    tests("Sources", "Features", ["Sources", "DatabaseSQLite", "Core", "Embedding", logging]),
+    tests("Sources", "Features", ["Sources", "TestDatabases", "Core", "Embedding", logging]),
     tests("Search", "Features", ["Search", "DatabaseSQLite", "Core", "Embedding", "Indexing", logging]),
 ]
 

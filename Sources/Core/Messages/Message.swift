@@ -36,6 +36,7 @@ package enum Message: String, CaseIterable, Sendable {
     case workerLost = "worker.lost"
 
     case overviewQueue = "overview.queue"
+    case overviewOpenTransaction = "overview.open_transaction"
     case overviewRate = "overview.rate"
     case overviewRateUnit = "overview.rate_unit"
     case overviewRateChart = "overview.rate_chart"
@@ -84,6 +85,7 @@ package enum Message: String, CaseIterable, Sendable {
     case workersEmptyText = "workers.empty_text"
     case workersSeen = "workers.seen"
     case workersRunningFor = "workers.running_for"
+    case workersRate = "workers.rate"
     case workersSucceeded = "workers.succeeded"
     case workersFailed = "workers.failed"
     case workersSkipped = "workers.skipped"

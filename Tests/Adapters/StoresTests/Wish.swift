@@ -7,7 +7,7 @@ enum Wish {
 
     /// What the triggers do where the row has a job already.
     static var conflict: String {
-        let triggers = SourceDDL(
+        let triggers = SQLiteSourceDDL(
             source: SourceID(1),
             definition: SourceDefinition(
                 table: "parts", key: ["id"], text: ["name"], into: "vector", model: "tiny", dimension: 4)

@@ -43,9 +43,9 @@ import Testing
 
     private func worker(_ id: Int64, _ state: String) -> ListedWorker {
         ListedWorker(
-            id: WorkerID(id), name: "w\(id)", host: "h", pid: 1, state: state,
+            id: WorkerID(id), name: "w\(id)", host: "h", pid: 1, version: nil, state: state,
             beatAt: Timestamp(microseconds: 0), startedAt: Timestamp(microseconds: 0), device: nil, model: nil,
-            endpoint: nil, isInModel: false, succeeded: 0, failed: 0, skipped: 0, truncated: 0)
+            endpoint: nil, isInModel: false, succeeded: 0, failed: 0, skipped: 0, truncated: 0, rate: 0)
     }
 
     @Test func `names those that were alive at the look before`() {

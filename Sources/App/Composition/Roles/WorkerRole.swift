@@ -61,7 +61,9 @@ package struct WorkerRole: Sendable {
         work.pollInterval = .milliseconds(Int64(settings.pollSeconds * 1000))
         let worker = EmbeddingWorker(
             database: database, queue: EmbeddingQueue(database: database), provider: models,
-            introduction: .init(name: name, host: ThisProcess.host, pid: ThisProcess.id), settings: work,
+            introduction: .init(
+                name: name, host: ThisProcess.host, pid: ThisProcess.id, version: ThisProcess.version),
+            settings: work,
             logger: logger, onStuck: { _exit(Failure.Exit.software.rawValue) })
         try await worker.register()
         let socket = try socketPath()

@@ -17,9 +17,10 @@ package struct StatusReader: Sendable {
     ///   - index: what each source's live index holds, where there is one.
     package func read(rate: Rate = Rate(), index: [SourceID: IndexStatus] = [:]) async throws -> Status {
         let store = JobStore()
-        let (counts, workers, progress, failures) = try await database.read { connection in
+        let (transaction, counts, workers, progress, failures) = try await database.read { connection in
             let sources = try SourceStore().all(on: connection)
             return (
+                try OldestTransaction.read(on: connection),
                 try store.counts(on: connection),
                 try WorkerStore().list(on: connection),
                 try sources.compactMap { try Self.progress(of: $0, on: connection) },
@@ -29,7 +30,7 @@ package struct StatusReader: Sendable {
         let names = Dictionary(uniqueKeysWithValues: progress.map { ($0.source.id, $0.source.collection) })
         let now = Timestamp.now()
         return Status(
-            version: ThisProcess.version,
+            version: ThisProcess.version, database: Self.database(database.dialect, transaction),
             jobs: JobCounts(
                 available: counts["available"] ?? 0, running: counts["running"] ?? 0,
                 scheduled: counts["scheduled"] ?? 0, held: counts["held"] ?? 0, dead: counts["dead"] ?? 0),
@@ -48,6 +49,16 @@ package struct StatusReader: Sendable {
                     collection: names[group.source] ?? "?", reason: group.reason, count: group.count,
                     example: .init(key: group.example.key.description, error: group.example.error),
                     hint: Self.hint(for: group.reason))
+            })
+    }
+
+    private static func database(_ dialect: Dialect, _ transaction: OldestTransaction?) -> DatabaseStatus {
+        DatabaseStatus(
+            kind: dialect.rawValue,
+            oldestTransaction: transaction.map { transaction in
+                .init(
+                    pid: Int(transaction.pid), seconds: (transaction.age.seconds * 10).rounded() / 10,
+                    application: transaction.application)
             })
     }
 
@@ -84,10 +95,12 @@ package struct StatusReader: Sendable {
             default: .lost
             }
         return WorkerStatus(
-            id: worker.id.rawValue, name: worker.name, host: worker.host, pid: Int(worker.pid), state: state,
+            id: worker.id.rawValue, name: worker.name, host: worker.host, pid: Int(worker.pid),
+            version: worker.version ?? "", state: state,
             device: worker.device ?? "", model: worker.model ?? "", startedAt: worker.startedAt.iso8601,
             seenSecondsAgo: max(0, ((now - worker.beatAt).seconds * 10).rounded() / 10),
-            succeeded: worker.succeeded, failed: worker.failed, skipped: worker.skipped, truncated: worker.truncated)
+            succeeded: worker.succeeded, failed: worker.failed, skipped: worker.skipped, truncated: worker.truncated,
+            ratePerSecond: (state == .lost ? 0 : worker.rate * 10).rounded() / 10)
     }
 
     /// What to do about failures of one reason.

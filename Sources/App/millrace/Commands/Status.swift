@@ -34,6 +34,7 @@ struct StatusReport {
                     "available": jobs.available.grouped, "running": jobs.running.grouped,
                     "scheduled": jobs.scheduled.grouped, "held": jobs.held.grouped, "dead": jobs.dead.grouped,
                 ]))
+        showOpenTransaction()
         terminal.result("")
         showSources()
         terminal.result("")
@@ -42,6 +43,19 @@ struct StatusReport {
             terminal.result("")
             showFailures()
         }
+    }
+
+    /// Short ones come and go; one that stays is worth a line.
+    private func showOpenTransaction() {
+        guard let transaction = status.database.oldestTransaction, transaction.seconds >= 10 else { return }
+        terminal.result(
+            terminal.text(
+                .overviewOpenTransaction,
+                [
+                    "time": terminal.text(.timeSeconds, ["n": Int(transaction.seconds).grouped]),
+                    "pid": "\(transaction.pid)",
+                    "program": transaction.application.isEmpty ? "?" : transaction.application,
+                ]))
     }
 
     private func showSources() {
@@ -66,13 +80,15 @@ struct StatusReport {
         guard !alive.isEmpty else { return terminal.result(terminal.text(.cliStatusNoWorkers)) }
         var table = TextTable([
             (terminal.text(.columnWorker), .left), (terminal.text(.columnState), .left),
-            (terminal.text(.rowCompleted), .right), (terminal.text(.rowFailed), .right),
+            (terminal.text(.unitPerSecond), .right), (terminal.text(.rowCompleted), .right),
+            (terminal.text(.rowFailed), .right),
             (terminal.text(.workersTruncated), .right),
             ("", .left),
         ])
         for worker in alive {
             table.add([
-                worker.name, worker.state.rawValue, worker.succeeded.grouped, worker.failed.grouped,
+                worker.name, worker.state.rawValue, Int(worker.ratePerSecond.rounded()).grouped,
+                worker.succeeded.grouped, worker.failed.grouped,
                 worker.truncated.grouped, worker.device,
             ])
         }

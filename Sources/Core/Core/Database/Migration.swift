@@ -27,9 +27,9 @@ package struct Migration: Sendable {
             sqlite: String(decoding: PackageResources._01_initial_sqlite_sql, as: UTF8.self),
             postgres: String(decoding: PackageResources._01_initial_postgres_sql, as: UTF8.self)),
         Migration(
-            version: 2, name: "model_limit",
-            sqlite: String(decoding: PackageResources._02_model_limit_sqlite_sql, as: UTF8.self),
-            postgres: String(decoding: PackageResources._02_model_limit_postgres_sql, as: UTF8.self)),
+            version: 2, name: "machines",
+            sqlite: String(decoding: PackageResources._02_machines_sqlite_sql, as: UTF8.self),
+            postgres: String(decoding: PackageResources._02_machines_postgres_sql, as: UTF8.self)),
     ]
 }
 

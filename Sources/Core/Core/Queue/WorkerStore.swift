@@ -7,11 +7,14 @@ package struct WorkerStore: Sendable {
         package var name: String
         package var host: String
         package var pid: Int32
+        /// Of the program.
+        package var version: String
 
-        package init(name: String, host: String, pid: Int32) {
+        package init(name: String, host: String, pid: Int32, version: String = "") {
             self.name = name
             self.host = host
             self.pid = pid
+            self.version = version
         }
     }
 
@@ -22,11 +25,12 @@ package struct WorkerStore: Sendable {
         let row = try connection.row(
             .both(
                 """
-                INSERT INTO \(Table.worker)(name, host, pid, state, beat_at, started_at)
-                VALUES (:name, :host, :pid, 'starting', :now, :now) RETURNING id
+                INSERT INTO \(Table.worker)(name, host, pid, version, state, beat_at, started_at)
+                VALUES (:name, :host, :pid, :version, 'starting', :now, :now) RETURNING id
                 """),
             [
-                "name": .text(worker.name), "host": .text(worker.host), "pid": Value(worker.pid), "now": Value(now),
+                "name": .text(worker.name), "host": .text(worker.host), "pid": Value(worker.pid),
+                "version": .text(worker.version), "now": Value(now),
             ])
         guard let row else { preconditionFailure("INSERT … RETURNING gave no row") }
         return row.id(0)
@@ -47,16 +51,19 @@ package struct WorkerStore: Sendable {
             ])
     }
 
-    /// One beat. - Returns: false where the incarnation has been declared lost or stopped: its claims are gone.
+    /// One beat.
+    ///
+    /// - Parameter rate: rows settled in a second of late.
+    /// - Returns: false where the incarnation has been declared lost or stopped: its claims are gone.
     package func beat(
-        _ worker: WorkerID, now: Timestamp, on connection: any Connection
+        _ worker: WorkerID, rate: Double = 0, now: Timestamp, on connection: any Connection
     ) throws(DatabaseError) -> Bool {
         try connection.run(
             .both(
                 """
-                UPDATE \(Table.worker) SET beat = beat + 1, beat_at = :now
+                UPDATE \(Table.worker) SET beat = beat + 1, beat_at = :now, rate = :rate
                 WHERE id = :id AND state IN ('starting', 'ready', 'draining')
-                """), ["id": Value(worker), "now": Value(now)]) == 1
+                """), ["now": Value(now), "rate": .real(rate), "id": Value(worker)]) == 1
     }
 
     /// Writes down which claims are inside the model from now on. Their jobs count a crash if the process dies.

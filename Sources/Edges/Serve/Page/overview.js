@@ -2,14 +2,14 @@
 
 import { action, badge, copyable, el, empty, jobBadge, jobStates, section, sparkline, table } from "/parts.js";
 import { addCommand, sourceCard } from "/sources.js";
-import { bytes, number, rate, t } from "/words.js";
+import { bytes, duration, number, rate, t } from "/words.js";
 
 export function render({ status }) {
   if (status && status.sources.length === 0) {
     return [empty(t("overview.empty_title"), t("overview.empty_text"), addCommand)];
   }
   return [
-    section(t("overview.queue"), queue(status?.jobs)),
+    section(t("overview.queue"), queue(status?.jobs), openTransaction(status?.database.oldest_transaction)),
     section(t("overview.rate"), speed(status?.rate)),
     section(t("nav.sources"), status ? el("div", { class: "stack" }, status.sources.map(sourceCard)) : el("div", { class: "card" }, "–")),
     status && section(t("overview.failures"), failures(status.failures)),
@@ -23,6 +23,14 @@ function queue(jobs) {
     el("div", { class: "figure" }, jobs ? number(jobs[state]) : "–"),
     jobBadge(state),
   )));
+}
+
+// Short ones come and go; one that stays keeps the database from cleaning up.
+function openTransaction(transaction) {
+  if (!transaction || transaction.seconds < 10) return null;
+  return el("div", { class: "card" }, badge("waiting", t("overview.open_transaction", {
+    time: duration(transaction.seconds), pid: transaction.pid, program: transaction.application || "?",
+  })));
 }
 
 function speed(data) {

@@ -3,6 +3,7 @@
 /// JSON has the same names in snake case.
 package struct Status: Encodable, Sendable, Equatable {
     package var version: String
+    package var database: DatabaseStatus
     package var jobs: JobCounts
     package var rate: Rate
     package var workers: [WorkerStatus]
@@ -12,16 +13,46 @@ package struct Status: Encodable, Sendable, Equatable {
     package var failures: [FailureGroup]
 
     package init(
-        version: String, jobs: JobCounts, rate: Rate, workers: [WorkerStatus] = [], sources: [SourceStatus] = [],
+        version: String, database: DatabaseStatus = DatabaseStatus(kind: "sqlite"), jobs: JobCounts, rate: Rate,
+        workers: [WorkerStatus] = [], sources: [SourceStatus] = [],
         index: [IndexStatus] = [], failures: [FailureGroup] = []
     ) {
         self.version = version
+        self.database = database
         self.jobs = jobs
         self.rate = rate
         self.workers = workers
         self.sources = sources
         self.index = index
         self.failures = failures
+    }
+}
+
+/// The database and what may hold it up.
+package struct DatabaseStatus: Encodable, Sendable, Equatable {
+    /// The transaction that has been open for longest, of whatever program: it keeps old rows from being cleaned away.
+    package struct OldestTransaction: Encodable, Sendable, Equatable {
+        /// Of the server's process, for `pg_terminate_backend`.
+        package var pid: Int
+        package var seconds: Double
+        /// What the program calls itself; empty where it says nothing.
+        package var application: String
+
+        package init(pid: Int, seconds: Double, application: String) {
+            self.pid = pid
+            self.seconds = seconds
+            self.application = application
+        }
+    }
+
+    /// `sqlite` or `postgres`.
+    package var kind: String
+    /// PostgreSQL alone, where one is open.
+    package var oldestTransaction: OldestTransaction?
+
+    package init(kind: String, oldestTransaction: OldestTransaction? = nil) {
+        self.kind = kind
+        self.oldestTransaction = oldestTransaction
     }
 }
 
@@ -73,6 +104,8 @@ package struct WorkerStatus: Encodable, Sendable, Equatable {
     package var name: String
     package var host: String
     package var pid: Int
+    /// Of the program; empty where a worker before 0.1 does not say.
+    package var version: String
     package var state: State
     /// `cpu`, `cuda`, …; what the runtime calls it.
     package var device: String
@@ -85,11 +118,16 @@ package struct WorkerStatus: Encodable, Sendable, Equatable {
     package var skipped: Int
     /// Texts longer than the model reads, embedded by their beginning.
     package var truncated: Int
+    /// Rows settled in a second of late.
+    package var ratePerSecond: Double
 
     package init(
-        id: Int64, name: String, host: String, pid: Int, state: State, device: String, model: String, startedAt: String,
-        seenSecondsAgo: Double, succeeded: Int = 0, failed: Int = 0, skipped: Int = 0, truncated: Int = 0
+        id: Int64, name: String, host: String, pid: Int, version: String = "", state: State, device: String,
+        model: String, startedAt: String, seenSecondsAgo: Double, succeeded: Int = 0, failed: Int = 0,
+        skipped: Int = 0, truncated: Int = 0, ratePerSecond: Double = 0
     ) {
+        self.version = version
+        self.ratePerSecond = ratePerSecond
         self.id = id
         self.name = name
         self.host = host

@@ -46,6 +46,7 @@ package actor EmbeddingWorker {
 
     private let rescuer: Rescuer
     private var neighbours: StalenessObserver
+    private var pace = Pace()
 
     var id: WorkerID?
     var isDraining = false
@@ -132,9 +133,10 @@ package actor EmbeddingWorker {
         guard let id else { return }
         do {
             // One write transaction: while a user holds the write lock nobody can beat, and nobody is looked at.
+            let rate = pace.rate(totals, at: now)
             let (isAlive, beats) = try await database.write { connection in
                 (
-                    try WorkerStore().beat(id, now: .now(), on: connection),
+                    try WorkerStore().beat(id, rate: rate, now: .now(), on: connection),
                     try WorkerStore().beats(on: connection)
                 )
             }
@@ -235,5 +237,18 @@ package actor EmbeddingWorker {
             try await Task.sleep(for: settings.glance)
             if try await database.changeMark() != mark { return }
         }
+    }
+}
+
+/// How fast a worker settles rows: from its totals, over the last seconds.
+private struct Pace {
+    private var looks: [(moment: ContinuousClock.Instant, rows: Int)] = []
+
+    /// Takes the totals at a moment. - Returns: rows per second.
+    mutating func rate(_ totals: SettledCounts, at moment: ContinuousClock.Instant) -> Double {
+        looks.append((moment, totals.succeeded + totals.failed + totals.skipped))
+        looks.removeAll { $0.moment.duration(to: moment) > .seconds(6) }
+        guard let first = looks.first, let last = looks.last, first.moment < last.moment else { return 0 }
+        return Double(last.rows - first.rows) / first.moment.duration(to: last.moment).seconds
     }
 }

@@ -6,3 +6,6 @@ CREATE TABLE millrace.model_limit(
     tokens double precision NOT NULL DEFAULT 0,        -- jobs that may begin now, by per_minute
     refilled_at bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
+
+-- What a worker runs, and the rows that it settled in a second of late.
+ALTER TABLE millrace.worker ADD COLUMN version text, ADD COLUMN rate double precision NOT NULL DEFAULT 0;

@@ -6,3 +6,7 @@ CREATE TABLE millrace_model_limit(
     tokens REAL NOT NULL DEFAULT 0,                    -- jobs that may begin now, by per_minute
     refilled_at INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+
+-- What a worker runs, and the rows that it settled in a second of late.
+ALTER TABLE millrace_worker ADD COLUMN version TEXT;
+ALTER TABLE millrace_worker ADD COLUMN rate REAL NOT NULL DEFAULT 0;
