@@ -11,7 +11,7 @@ struct RemovalTests {
             ? "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%embedding%' AND name NOT LIKE '%millrace%';"
             : """
             SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname LIKE '%embedding%')
-                + (SELECT count(*) FROM pg_proc WHERE proname ~ 'embedding|source_')
+                + (SELECT count(*) FROM pg_proc WHERE proname ~ '^(trg_embedding|source_)')
                 + (SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%embedding%');
             """
     }
@@ -79,7 +79,7 @@ struct RemovalTests {
             sqlite: "SELECT sql FROM sqlite_schema ORDER BY name;",
             postgres: """
                 SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1;
-                SELECT pg_get_functiondef(oid), proacl, proowner FROM pg_proc WHERE proname ~ 'embedding|source_' ORDER BY 1;
+                SELECT pg_get_functiondef(oid), proacl, proowner FROM pg_proc WHERE proname ~ '^(trg_embedding|source_)' ORDER BY 1;
                 SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1;
                 SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1;
                 SELECT attname, atttypid, attnotnull FROM pg_attribute WHERE attrelid = 'parts_master_features'::regclass ORDER BY 1;

@@ -155,7 +155,7 @@ struct SettlementTests {
 
     @Test(arguments: Dialect.allCases) func `a row that its table's own rules refuse fails alone with their words`(dialect: Dialect) async throws {
         let table =
-            "CREATE TABLE t(id INTEGER PRIMARY KEY, x TEXT, v TEXT CHECK (v IS NULL OR x <> 'strict'), embedding_status TEXT);"
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, x TEXT, v TEXT CHECK (v IS NULL OR x <> 'strict'), embedding_status TEXT NOT NULL DEFAULT 'pending');"
         let trigger =
             dialect == .sqlite
             ? "CREATE TRIGGER no BEFORE UPDATE OF embedding_status ON t WHEN OLD.x = 'locked' BEGIN SELECT RAISE(ABORT, 'hands off'); END;"
