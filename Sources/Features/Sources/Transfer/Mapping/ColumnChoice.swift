@@ -8,7 +8,7 @@ struct ColumnChoice {
     /// As declared, empty where no type is.
     let declaredType: String
     let census: ColumnCensus
-    /// Whether the column is a key or is embedded: then its values keep their spelling, by which they are known.
+    /// Whether the column is a key, a status or is embedded: then its values keep their spelling, by which they are known.
     let keepsSpelling: Bool
 
     /// Whether texts in such a column are likely to be moments, so that it is worth to read each as one.
@@ -63,7 +63,8 @@ struct ColumnChoice {
 
     private var formOfValues: ColumnForm {
         let traits = census.traits
-        if traits.isEmpty || traits == [.blob] { return .bytes }
+        if traits.isEmpty { return keepsSpelling ? .text : .bytes }
+        if traits == [.blob] { return .bytes }
         if holds(\.isWhole) { return .integer }
         if traits.subtracting([.real, .infinite]).isEmpty { return .real }
         return holds(\.isNumber) ? .number : .text

@@ -91,22 +91,22 @@ enum ColumnForm: Hashable, Sendable {
 
     // MARK: Values
 
-    /// The value as this column's parameter, nil where it has no place here.
+    /// The value as this column's parameter, nil where it has no place here. (`nil` beside a value would be read as NULL.)
     func written(_ value: Value) -> Value? {
         switch (self, value) {
         case (_, .null): .null
         case (.integer, .integer), (.number, .integer), (.bytes, .blob), (.real, .real), (.single, .real): value
-        case (.truth, .integer(let integer)): integer == 0 || integer == 1 ? value : nil
-        case (.number, .real(let real)): real.isFinite ? value : nil
+        case (.truth, .integer(let integer)): integer == 0 || integer == 1 ? value : Value?.none
+        case (.number, .real(let real)): real.isFinite ? value : Value?.none
         case (.real, .integer(let integer)), (.single, .integer(let integer)):
-            Int64(exactly: Double(integer)) == integer ? .real(Double(integer)) : nil
+            Int64(exactly: Double(integer)) == integer ? Value.real(Double(integer)) : Value?.none
         case (.text, .text), (.uuid, .text), (.document, .text): value
         case (.text, .integer(let integer)), (.document, .integer(let integer)): .text(String(integer))
         case (.text, .real(let real)), (.document, .real(let real)): .text(String(real))
         case (.moment, .text(let text)): MomentText.microseconds(text).map { .text(MomentText.text(microseconds: $0)) }
         case (.localMoment, .text(let text)):
             MomentText.microseconds(text).map { .text(String(MomentText.text(microseconds: $0).dropLast(3))) }
-        case (.day, .text(let text)): MomentText.isDay(text) ? value : nil
+        case (.day, .text(let text)): MomentText.isDay(text) ? value : Value?.none
         case (.vector(let format, let dimension), _):
             VectorFormat.vector(in: value, dimension: dimension).map(format.value)
         default: nil

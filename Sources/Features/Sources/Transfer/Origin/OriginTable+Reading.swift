@@ -27,7 +27,7 @@ extension OriginTable {
             highestNumber: isNumbered ? try highestNumber(name, on: connection) : nil,
             indexes: indexes, foreignKeys: try foreignKeys(name, on: connection),
             notes: try notes(name, columns, DefinitionWords(text), ours, on: connection),
-            key: first.definition.key, spelled: Set(sources.flatMap { $0.definition.key + $0.definition.text }))
+            key: first.definition.key, spelled: Set(sources.flatMap { $0.definition.key + $0.definition.text + [$0.definition.status] }))
     }
 
     private static func columns(_ table: String, on connection: any Connection) throws(DatabaseError) -> [Column] {

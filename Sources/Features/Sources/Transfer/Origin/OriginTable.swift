@@ -47,7 +47,7 @@ struct OriginTable: Sendable, Hashable {
     let notes: [TransferNote]
     /// The columns by which rows are read in pages: a source's key.
     let key: [String]
-    /// Columns whose values keep their spelling: keys, and the texts that are embedded.
+    /// Columns whose values keep their spelling: keys, statuses, and the texts that are embedded.
     let spelled: Set<String>
 
     func column(_ name: String) -> Column? {
