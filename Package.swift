@@ -38,6 +38,7 @@ let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", packa
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -56,6 +57,7 @@ var targets: [Target] = [
     target("Embedding", "Core", ["CKernels"], resources: [.embedInCode("Models/Manifests")]),
     target("Indexing", "Core", ["CKernels"]),
     target("Messages", "Core", [], resources: [.embedInCode("Texts")]),
+    target("Secrets", "Core"),
     target("Sources", "Features", ["Core", "Embedding", logging]),
     target("Search", "Features", ["Core", "Embedding", "Indexing", logging]),
     target("DatabaseSQLite", "Adapters", ["Core", grdb, sqlite, logging]),
@@ -66,6 +68,7 @@ var targets: [Target] = [
     .executableTarget(
         name: "bench-index", dependencies: ["Indexing"], path: "Sources/Benchmarks/bench-index",
         swiftSettings: settings),
+    .target(name: "TestCertificates", path: "Tests/Support/TestCertificates", swiftSettings: settings),
     .target(
         name: "TestDatabases", dependencies: ["Core", "DatabaseSQLite", "DatabasePostgres", logging],
         path: "Tests/Support/TestDatabases", swiftSettings: settings),
@@ -73,6 +76,7 @@ var targets: [Target] = [
     tests("Embedding", "Core", ["Embedding"]),
     tests("Indexing", "Core", ["Indexing"]),
     tests("Messages", "Core", ["Messages"]),
+    tests("Secrets", "Core", ["Secrets"]),
     tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
     tests("DatabasePostgres", "Adapters", ["DatabasePostgres", "TestDatabases", "Core", logging]),
     tests("Stores", "Adapters", ["Core", "DatabaseSQLite", "Sources", logging]),
@@ -84,21 +88,28 @@ var targets: [Target] = [
 if !onlyCore {
     targets += [
         target("Wire", "Edges", [grpcCore, grpcProtobuf, protobuf], exclude: ["Protos"]),
-        target("InferenceRPC", "Adapters", ["Embedding", "Wire", grpcCore, grpcTransport, protobuf]),
+        target("InferenceRPC", "Adapters", ["Embedding", "Secrets", "Wire", grpcCore, grpcTransport, protobuf]),
         target(
-            "Serve", "Edges", ["Messages", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore],
+            "Serve", "Edges",
+            ["Messages", "Secrets", hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore, nioSSL],
             resources: [.embedInCode("Page")]),
-        tests("Serve", "Edges", ["Serve", "Messages", nioCore, nioEmbedded, lifecycle, logging]),
+        tests(
+            "Serve", "Edges",
+            ["Serve", "Messages", "Secrets", "TestCertificates", httpTypes, nioCore, nioEmbedded, lifecycle, logging]),
         target(
             "Composition", "App",
             [
                 "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "DatabasePostgres",
-                "InferenceOpenVINO",
-                "InferenceRPC", "Serve", lifecycle, configuration, logging, httpClient,
-                systemPackage, nioCore, nioHTTP1, unixSignals,
+                "InferenceOpenVINO", "InferenceRPC", "Secrets", "Serve", lifecycle, configuration, logging,
+                httpClient, systemPackage, nioCore, nioHTTP1, nioSSL, unixSignals,
             ]),
-        tests("InferenceRPC", "Adapters", ["InferenceRPC", "Embedding"]),
-        tests("Composition", "App", ["Composition", "Core", "Embedding", "Search", "Sources", logging]),
+        tests("InferenceRPC", "Adapters", ["InferenceRPC", "Embedding", "Secrets", "TestCertificates"]),
+        tests(
+            "Composition", "App",
+            [
+                "Composition", "Core", "DatabaseSQLite", "Embedding", "InferenceRPC", "Search", "Secrets", "Serve",
+                "Sources", "TestCertificates", logging,
+            ]),
         tests("millrace", "App", ["millrace"]),
         .executableTarget(
             name: "millrace",
@@ -114,6 +125,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),

@@ -207,7 +207,7 @@ def port_in_use():
         answer = run("serve", "--workers", "0", PORT=str(port), path=database("port.db"))
         expect("port in use", answer, TEMPORARY, str(port), "--port")
     answer = run("serve", "--host", "0.0.0.0", "--workers", "0", PORT="0", path=database("open.db"))
-    expect("an open address without login", answer, TEMPORARY, "0.0.0.0", "--allow-open")
+    expect("an open address without a token", answer, CONFIG, "0.0.0.0", "--allow-open")
 
 
 def disk_full():

@@ -1,7 +1,8 @@
-"""The page in a real browser. Usage: page_test.py [BASE_URL] [--empty] [--pictures FOLDER]
+"""The page in a real browser. Usage: page_test.py [BASE_URL] [--empty] [--token TOKEN] [--pictures FOLDER]
 
 Without a URL it is the server at MILLRACE_URL. It must have one source, items to find and failed jobs in two groups
-at least, or 2 in one; with --empty it must have nothing. Failed jobs are retried by this test. The browser is Debian's, at /usr/bin/chromium.
+at least, or 2 in one; with --empty it must have nothing. Failed jobs are retried by this test. With
+--token the server must ask for that one; every page then begins at the form. The browser is Debian's, at /usr/bin/chromium.
 """
 
 import argparse
@@ -19,6 +20,7 @@ TEXT_COLOURS = ["text", "muted", "accent", "waiting", "running", "done", "retryi
 arguments = argparse.ArgumentParser()
 arguments.add_argument("base", nargs="?", default=os.environ.get("MILLRACE_URL"))
 arguments.add_argument("--empty", action="store_true")
+arguments.add_argument("--token")
 arguments.add_argument("--pictures")
 options = arguments.parse_args()
 base = options.base.rstrip("/")
@@ -29,15 +31,17 @@ def check(condition, words):
         sys.exit(f"page_test: {words}")
 
 
+def ask(path, body=None):
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    if options.token:
+        headers["Authorization"] = f"Bearer {options.token}"
+    data = json.dumps(body).encode() if body is not None else None
+    with urllib.request.urlopen(urllib.request.Request(base + path, data, headers)) as answer:
+        return json.load(answer)
+
+
 def status():
-    with urllib.request.urlopen(f"{base}/api/status") as answer:
-        return json.load(answer)
-
-
-def post(path, body):
-    request = urllib.request.Request(base + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
+    return ask("/api/status")
 
 
 def figure(page, state):
@@ -66,7 +70,19 @@ def new_page(browser, problems, width=1280, height=800, **settings):
     page.on("pageerror", lambda e: problems.append(str(e)))
     page.on("requestfailed", lambda r: None if "/api/events" in r.url else problems.append(f"{r.url} failed"))
     page.on("request", lambda r: None if r.url.startswith(base) else problems.append(f"{r.url} is not ours"))
+    if options.token:
+        sign_in(page)
     return page
+
+
+def sign_in(page):
+    """By the form that the page leads to, with the keyboard alone."""
+    page.goto(f"{base}/")
+    check(page.url == f"{base}/login", f"whoever is not signed in is led to the form, not to {page.url}")
+    until(page, "document.activeElement.name === 'token'")
+    page.keyboard.type(options.token)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{base}/")
 
 
 def until(page, script, arg=None, seconds=10):
@@ -94,7 +110,7 @@ def check_widths(browser, problems):
                     page.wait_for_selector(".result")
                 room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
                 check(room[0] <= room[1], f"{view} at {width} px in {language} scrolls sideways: {room}")
-                bare = page.evaluate("document.body.innerText.match(/\\b(nav|overview|column|job|jobs|time|search)\\.[a-z_]+/)")
+                bare = page.evaluate("document.body.innerText.match(/\\b(nav|overview|column|job|jobs|time|search|session)\\.[a-z_]+/)")
                 check(bare is None, f"{view} in {language} shows a key: {bare}")
             page.context.close()
 
@@ -145,9 +161,8 @@ def check_full(browser, problems):
     page.evaluate("window.mark = 'same page'; document.querySelector('a.tile').focus()")
     failed = status()["jobs"]["dead"]
     check(failed > 0, "the server has a failed job to begin with")
-    with urllib.request.urlopen(f"{base}/api/jobs?state=dead&limit=1") as answer:
-        job = json.load(answer)["jobs"][0]
-    check(post("/api/jobs/retry", {"collection": job["collection"], "key": job["key"]})["count"] >= 1, "a retry counts")
+    job = ask("/api/jobs?state=dead&limit=1")["jobs"][0]
+    check(ask("/api/jobs/retry", {"collection": job["collection"], "key": job["key"]})["count"] >= 1, "a retry counts")
     script = "n => Number(document.querySelector('a.tile[href=\"#/jobs?state=dead\"] .figure').innerText.replace(/\\D/g, '')) < n"
     until(page, script, failed)
     check(page.evaluate("window.mark") == "same page", "a change shows without a reload")
@@ -206,6 +221,55 @@ def check_empty(browser, problems):
     page.context.close()
 
 
+def check_login(browser, problems):
+    """The form by itself, at every width, language and colour set; wrong tokens, signing out, a session that ended."""
+    for width in (1280, 390, 320):
+        for language in ("en-US", "ko-KR"):
+            for scheme in ("light", "dark"):
+                context = browser.new_context(
+                    viewport={"width": width, "height": 844}, locale=language, color_scheme=scheme)
+                page = context.new_page()
+                page.goto(f"{base}/login")
+                room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+                check(room[0] <= room[1], f"the form at {width} px in {language} scrolls sideways: {room}")
+                check(page.evaluate("document.documentElement.lang") == language[:2], f"the form speaks {language}")
+                until(page, "document.activeElement.name === 'token'")
+                check(page.evaluate("document.querySelector('input').labels.length") == 1, "the field has a label")
+                ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+                dark = sum(map(int, re.findall(r"\d+", ground)[:3])) < 3 * 64
+                check(dark == (scheme == "dark"), f"the form is {scheme}: {ground}")
+                if options.pictures:
+                    page.screenshot(path=os.path.join(options.pictures, f"login-{width}-{scheme}-{language[:2]}.png"))
+                context.close()
+
+    page = browser.new_context(locale="en-US").new_page()
+    page.goto(f"{base}/login")
+    page.fill("input[name=token]", "canary of a wrong one")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=alert]")
+    check("canary" not in page.content(), "what was typed is not shown again")
+    if options.pictures:
+        page.screenshot(path=os.path.join(options.pictures, "login-wrong.png"))
+    page.context.close()
+
+    page = new_page(browser, problems, locale="en-US")
+    cookies = page.context.cookies()
+    check([(c["httpOnly"], c["sameSite"]) for c in cookies] == [(True, "Strict")], f"one strict cookie: {cookies}")
+    check(page.evaluate("document.cookie") == "", "scripts do not see the cookie")
+    check(options.token not in json.dumps(cookies), "the cookie does not hold the token")
+    go(page, "sources")
+    # The session ends elsewhere; the next call leads to the form. The browser itself reports the refusals.
+    second = page.context.new_page()
+    second.goto(f"{base}/")
+    second.click('button[data-action="signOut"]')
+    second.wait_for_url(f"{base}/login")
+    check(page.context.cookies() == [], "signing out takes the cookie away")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide')); dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    page.wait_for_url(f"{base}/login")
+    page.context.close()
+    problems.clear()
+
+
 def take_pictures(browser, problems):
     os.makedirs(options.pictures, exist_ok=True)
     kind = "empty" if options.empty else "full"
@@ -226,11 +290,15 @@ with sync_playwright() as playwright:
     console = []
     if options.pictures:
         take_pictures(chromium, console)
+        if options.token:
+            check_login(chromium, console)
     else:
         check_contrast(chromium, console)
         check_widths(chromium, console)
         check_keyboard(chromium, console)
         (check_empty if options.empty else check_full)(chromium, console)
+        if options.token:
+            check_login(chromium, console)
     check(console == [], f"the console stays quiet: {console}")
     chromium.close()
 print("page_test: all good")

@@ -23,7 +23,7 @@ extension PostgresDatabase {
         /// Ends a statement that waits longer for a lock.
         package var lockTimeout = Duration.seconds(10)
         /// Ends a connection whose transaction stands still for longer: a stopped process holds nothing for good.
-        package var idleInTransactionTimeout = Duration.seconds(60)
+        package var idleInTransactionTimeout = Duration.seconds(10)
         /// How long each server named in the URL may take to answer, unless the URL says `connect_timeout`.
         package var connectTimeout = Duration.seconds(10)
         /// How long after a statement's own limit its answer is waited for before the connection is given up.

@@ -13,6 +13,14 @@ package enum Message: String, CaseIterable, Sendable {
     case liveLost = "live.lost"
     case liveProblem = "live.problem"
 
+    case loginTitle = "login.title"
+    case loginToken = "login.token"
+    case loginHint = "login.hint"
+    case loginGo = "login.go"
+    case loginWrong = "login.wrong"
+    case loginTooMany = "login.too_many"
+    case sessionSignOut = "session.sign_out"
+
     case jobAvailable = "job.available"
     case jobRunning = "job.running"
     case jobScheduled = "job.scheduled"
@@ -135,6 +143,8 @@ package enum Message: String, CaseIterable, Sendable {
 
     case problemUnreachable = "problem.unreachable"
     case problemBadRequest = "problem.bad_request"
+    case problemUnauthorized = "problem.unauthorized"
+    case problemTooManyAttempts = "problem.too_many_attempts"
     case problemUnknownCollection = "problem.unknown_collection"
     case problemUnknownItem = "problem.unknown_item"
     case problemUnknownModel = "problem.unknown_model"

@@ -4,33 +4,19 @@ import Testing
 
 @testable import InferenceRPC
 
-/// Embeds a text as its number of characters, so that rows can be told apart.
-private struct CountingEmbedder: Embedder {
-    let space = Space(id: "counting", dimension: 2)
-    let device = "test"
-
-    @concurrent func embed(_ texts: [String], urgency: Urgency) async throws(EmbeddingError) -> Embeddings {
-        guard urgency == .interactive else { throw EmbeddingError(.badInput, "a query is interactive") }
-        guard !texts.contains("fail") else { throw EmbeddingError(.outOfMemory, "no memory for this") }
-        return Embeddings(
-            vectors: texts.flatMap { [Float($0.count), 1] }, dimension: 2,
-            tokenCounts: texts.map { Int32($0.count) }, isTruncated: texts.map { $0.count > 5 })
-    }
-}
-
 @Suite(.serialized) struct `Inference over a unix socket` {
     /// Runs `body` with a client and a server that knows the model "m".
     private func withServer(_ body: @Sendable (InferenceClient, String) async throws -> Void) async throws {
         let path =
             "/tmp/millrace-rpc-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0...UInt32.max)).sock"
-        let server = InferenceServer(path: path) { model throws(EmbeddingError) in
+        let server = InferenceServer(.unix(path: path)) { model throws(EmbeddingError) in
             guard model == "m" else { throw EmbeddingError(.modelMissing, "there is no model \(model)") }
             return CountingEmbedder()
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             try await server.waitUntilListening()
-            let client = try InferenceClient(path: path)
+            let client = try InferenceClient(.unix(path: path))
             try await body(client, path)
             client.close()
             server.stop()
@@ -72,7 +58,8 @@ private struct CountingEmbedder: Embedder {
     }
 
     @Test func `gives up at the deadline where nobody listens`() async throws {
-        let client = try InferenceClient(path: "/tmp/millrace-nobody-\(UInt32.random(in: 0...UInt32.max)).sock")
+        let path = "/tmp/millrace-nobody-\(UInt32.random(in: 0...UInt32.max)).sock"
+        let client = try InferenceClient(.unix(path: path))
         let error = await #expect(throws: InferenceError.self) {
             _ = try await client.embed(["a"], model: "m", deadline: .milliseconds(200))
         }

@@ -118,7 +118,8 @@ import Testing
             let headers = try await server.get(path).headers
             #expect(
                 headers["content-security-policy"]
-                    == "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'")
+                    == "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            )
             #expect(headers["x-content-type-options"] == "nosniff")
             #expect(headers["referrer-policy"] == "no-referrer")
             #expect(headers["access-control-allow-origin"] == nil)

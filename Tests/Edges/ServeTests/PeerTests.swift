@@ -1,5 +1,7 @@
 import Foundation
+import Secrets
 import Serve
+import TestCertificates
 import Testing
 
 /// The server before programs that others wrote: OpenAI's client, Prometheus' parser, a browser.
@@ -24,6 +26,15 @@ import Testing
         }
     }
 
+    @Test func `the page works in a browser behind the admin token`() async throws {
+        var settings = ServerSettings(port: 0)
+        settings.adminToken = Secret("a-token-of-the-page-test")
+        try await withServer(.workshop(), settings: settings) { (server) async throws in
+            try await Peer.run(
+                "page_test.py", "http://localhost:\(server.port)", "--token", "a-token-of-the-page-test")
+        }
+    }
+
     @Test func `the page works in a browser, empty`() async throws {
         try await withServer { (server) async throws in
             try await Peer.run("page_test.py", "http://localhost:\(server.port)", "--empty")
@@ -38,26 +49,7 @@ enum Peer {
             Issue.record("MILLRACE_PYTHON is not set: run make test, which prepares a Python with the peers' packages")
             return
         }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: python)
-        process.arguments = [Repository.path("Tests/Peers/\(name)")] + arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        let status: (code: Int32, output: String) = try await withCheckedThrowingContinuation { continuation in
-            // A thread of its own: reading waits for the program's end.
-            Thread.detachNewThread {
-                do {
-                    try process.run()
-                    let output = pipe.fileHandleForReading.readDataToEndOfFile()
-                    process.waitUntilExit()
-                    continuation.resume(
-                        returning: (process.terminationStatus, String(decoding: output, as: UTF8.self)))
-                } catch {
-                    continuation.resume(throwing: error)
-                }
-            }
-        }
-        #expect(status.code == 0, "\(status.output)")
+        let outcome = try await Program.run(python, [Repository.path("Tests/Peers/\(name)")] + arguments)
+        #expect(outcome.code == 0, "\(outcome.output)")
     }
 }

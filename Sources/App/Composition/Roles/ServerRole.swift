@@ -12,15 +12,13 @@ import UnixSignals
 package struct ServerRole: Sendable {
     private let settings: Settings
     private let logger: Logger
-    private let allowsOpenBind: Bool
     /// Called with the address once connections are accepted.
     private let onBound: @Sendable (String) async -> Void
 
     package init(
-        settings: Settings, allowsOpenBind: Bool, logger: Logger, onBound: @escaping @Sendable (String) async -> Void
+        settings: Settings, logger: Logger, onBound: @escaping @Sendable (String) async -> Void
     ) {
         self.settings = settings
-        self.allowsOpenBind = allowsOpenBind
         self.logger = logger
         self.onBound = onBound
     }
@@ -28,9 +26,12 @@ package struct ServerRole: Sendable {
     /// Serves until SIGTERM or SIGINT, then lets workers and requests finish.
     package func run() async throws {
         let (settings, logger, onBound) = (settings, logger, onBound)
+        // Before anything is opened or started: what is wrong here is the user's to mend.
+        let server = try settings.serverSettings()
+        let access = try settings.inferenceAccess()
         let database = try await DatabaseOpening.open(settings, logger: logger)
         let index = LiveIndex(database: database, follower: "index@\(ThisProcess.host)", logger: logger)
-        let router = QueryRouter(database: database)
+        let router = QueryRouter(database: database, access: access, logger: logger) { settings.space(of: $0) }
         let meter = RateMeter(database: database)
         let scheduler = QueueScheduler(database: database, logger: logger) { connection, rescue in
             try EmbeddingQueue.showRescued(rescue, on: connection)
@@ -40,11 +41,10 @@ package struct ServerRole: Sendable {
             database: database, index: index,
             search: SearchService(index: index, items: SearchItems(database: database), embedder: router),
             router: router, meter: meter, settings: settings, logger: logger)
-        var server = ServerSettings(host: settings.host, port: settings.port)
-        server.allowedHosts = settings.allowedHosts
-        server.allowsOpenBind = allowsOpenBind
         let http = HTTPServer(settings: server, backend: backend, logger: logger) { port in
-            await onBound("http://\(settings.host.contains(":") ? "[\(settings.host)]" : settings.host):\(port)")
+            await onBound(
+                "http\(server.tls == nil ? "" : "s")://\(settings.host.contains(":") ? "[\(settings.host)]" : settings.host):\(port)"
+            )
         }
         let alert = settings.alertWebhook.map {
             AlertWebhook(
@@ -61,6 +61,19 @@ package struct ServerRole: Sendable {
                         try await Self.repeatedly(.milliseconds(500), logger) {
                             try await scheduler.tick(now: .now, wall: .now())
                             return false
+                        }
+                    },
+                    part("wake-up") {
+                        guard database.dialect == .postgres else { return try await Self.forever() }
+                        var wakeUp = WakeUp(database: database)
+                        while !Task.isCancelled {
+                            do {
+                                while try await wakeUp.look(now: .now) {}
+                            } catch let error as DatabaseError where error.isRetryable {
+                                logger.warning("the queue could not be looked at", metadata: ["error": "\(error)"])
+                            }
+                            try await Task.sleep(
+                                for: await scheduler.isLeader ? WakeUp.pause : WakeUp.standbyPause)
                         }
                     },
                     part("upkeep") {
@@ -90,8 +103,14 @@ package struct ServerRole: Sendable {
             await database.close()
             throw error
         }
+        try? await scheduler.resign()
         await router.close()
         await database.close()
+    }
+
+    /// Waits until cancelled: a part that has nothing to do here.
+    private static func forever() async throws {
+        while !Task.isCancelled { try await Task.sleep(for: .seconds(3600)) }
     }
 
     /// A part that runs until the group shuts down and then is cancelled.

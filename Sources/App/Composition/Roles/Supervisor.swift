@@ -31,8 +31,7 @@ struct Supervisor: Sendable {
     private func keep(_ place: Int) async {
         var failures = 0
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            let supervisor = [Child.supervisorVariable: "\(ThisProcess.id)"]
-            guard let child = Child.start(arguments: ["worker"], environment: supervisor) else {
+            guard let child = Child.start(arguments: ["worker"], environment: Child.variables) else {
                 logger.error(
                     "a worker could not be started", metadata: ["error": "\(String(cString: strerror(errno)))"])
                 return
@@ -82,6 +81,13 @@ struct Supervisor: Sendable {
 package struct Child: Sendable {
     /// Where a worker learns the process id of the server that started it.
     package static let supervisorVariable = "MILLRACE_SUPERVISED"
+
+    /// What a worker's environment has beyond this process's: who started it, and none of the tokens that it needs not.
+    static var variables: [String: String] {
+        let withheld = [Setting.adminToken, .adminTokenFile, .inferenceToken, .inferenceTokenFile]
+        return Dictionary(uniqueKeysWithValues: withheld.map { ($0.rawValue, "") })
+            .merging([supervisorVariable: "\(ThisProcess.id)"]) { $1 }
+    }
 
     let pid: Int32
 

@@ -44,6 +44,9 @@ package struct WorkerRole: Sendable {
     /// Works until SIGTERM or SIGINT; what is in hand is settled or handed back first.
     package func run() async throws {
         let logger = logger
+        // Workers that serve starts answer it on a socket: several of them would want the same port.
+        let inference =
+            supervisor == nil ? try settings.inferenceListening() ?? .socket(settings) : try .socket(settings)
         let database = try await DatabaseOpening.open(settings, logger: logger)
         ThisProcess.standBack(by: settings.nice)
         let models = ModelHost(settings: settings, logger: logger)
@@ -66,8 +69,7 @@ package struct WorkerRole: Sendable {
             settings: work,
             logger: logger, onStuck: { _exit(Failure.Exit.software.rawValue) })
         try await worker.register()
-        let socket = try socketPath()
-        let server = InferenceServer(path: socket) { model throws(EmbeddingError) in
+        let server = InferenceServer(inference.listener, token: inference.token) { model throws(EmbeddingError) in
             try await models.embedder(for: model)
         }
         let banner = Banner(
@@ -80,7 +82,7 @@ package struct WorkerRole: Sendable {
                     .init(
                         service: Part("inference") {
                             try await withGracefulShutdownHandler {
-                                try await server.run()
+                                try await inference.translated { try await server.run() }
                             } onGracefulShutdown: {
                                 server.stop()
                             }
@@ -96,9 +98,10 @@ package struct WorkerRole: Sendable {
                         }, successTerminationBehavior: supervisor == nil ? .ignore : .gracefullyShutdownGroup),
                     .init(
                         service: Part("work") {
-                            try await server.waitUntilListening()
-                            try await worker.ready(
-                                device: embedder.device, model: banner.model, endpoint: "unix:\(socket)")
+                            let port = try await inference.translated { try await server.waitUntilListening() }
+                            let endpoint = inference.endpoint(port).description
+                            try await worker.ready(device: embedder.device, model: banner.model, endpoint: endpoint)
+                            logger.info("answers queries", metadata: ["endpoint": "\(endpoint)"])
                             onReady(banner)
                             try await withGracefulShutdownHandler {
                                 try await worker.work()
@@ -120,22 +123,6 @@ package struct WorkerRole: Sendable {
     /// thread, not its process, and threads come and go.)
     private static func watch(_ supervisor: Int32) async throws {
         while getppid() == supervisor { try await Task.sleep(for: .seconds(1)) }
-    }
-
-    /// Where this worker answers queries: in the data folder, or in the system's folder for short-lived files where the
-    /// path would be longer than a socket's may be.
-    private func socketPath() throws(Failure) -> String {
-        let folder = settings.home + "/run"
-        let path = "\(folder)/worker-\(ThisProcess.id).sock"
-        let chosen = path.utf8.count <= InferenceServer.longestPath ? folder : "/tmp/millrace-\(getuid())"
-        do {
-            try FileManager.default.createDirectory(
-                atPath: chosen, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw Failure(
-                .noPermission, "the folder \(chosen) cannot be made: set MILLRACE_HOME to a folder that you may write")
-        }
-        return "\(chosen)/worker-\(ThisProcess.id).sock"
     }
 }
 

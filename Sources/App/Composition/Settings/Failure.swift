@@ -43,7 +43,7 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
         case let error as SourceError: self.init(error.code == .damaged ? .data : .usage, error.message)
         case let error as EmbeddingError: self.init(Self.exit(error.code), error.message)
         case let error as SearchError: self.init(error.code == .notReady ? .temporary : .usage, error.message)
-        case let error as ServeError: self.init(.temporary, error.message)
+        case let error as ServeError: self.init(Self.exit(error.code), error.message)
         default: self.init(.software, "\(error)")
         }
     }
@@ -57,6 +57,14 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
         case .cannotOpen, .newerVersion, .notWAL: .config
         case .constraint, .noSuchObject: .usage
         case .other: .software
+        }
+    }
+
+    private static func exit(_ code: ServeError.Code) -> Exit {
+        switch code {
+        case .portInUse, .addressUnavailable, .other: .temporary
+        case .portRefused: .noPermission
+        case .openBind, .badFile: .config
         }
     }
 

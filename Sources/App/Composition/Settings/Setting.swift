@@ -22,6 +22,21 @@ package enum Setting: String, CaseIterable, Sendable {
     case alertWebhook = "MILLRACE_ALERT_WEBHOOK"
     case alertSecret = "MILLRACE_ALERT_SECRET"
     case alertQueueAge = "MILLRACE_ALERT_QUEUE_AGE"
+    case adminToken = "MILLRACE_ADMIN_TOKEN"
+    case adminTokenFile = "MILLRACE_ADMIN_TOKEN_FILE"
+    case tlsCertificate = "MILLRACE_TLS_CERT"
+    case tlsKey = "MILLRACE_TLS_KEY"
+    case allowPlaintext = "MILLRACE_ALLOW_PLAINTEXT"
+    case allowOpen = "MILLRACE_ALLOW_OPEN"
+    case serverURL = "MILLRACE_URL"
+    case serverAuthorities = "MILLRACE_CA"
+    case inferenceListen = "MILLRACE_INFERENCE_LISTEN"
+    case inferenceAdvertise = "MILLRACE_INFERENCE_ADVERTISE"
+    case inferenceToken = "MILLRACE_INFERENCE_TOKEN"
+    case inferenceTokenFile = "MILLRACE_INFERENCE_TOKEN_FILE"
+    case inferenceCertificate = "MILLRACE_INFERENCE_TLS_CERT"
+    case inferenceKey = "MILLRACE_INFERENCE_TLS_KEY"
+    case inferenceAuthorities = "MILLRACE_INFERENCE_TLS_CA"
 
     /// What the setting is for, in a line.
     package var explanation: String {
@@ -48,13 +63,28 @@ package enum Setting: String, CaseIterable, Sendable {
         case .alertWebhook: "URL that is called on repeated failure, a lost worker, jobs that wait too long"
         case .alertSecret: "key that signs those calls"
         case .alertQueueAge: "seconds that the next job may have waited before that is told"
+        case .adminToken: "what every request must show, 16 characters at least"
+        case .adminTokenFile: "a file that holds the admin token"
+        case .tlsCertificate: "PEM file of the server's certificate and those above it: serve speaks HTTPS"
+        case .tlsKey: "PEM file of the certificate's key"
+        case .allowPlaintext: "1 lets tokens and texts travel between machines without TLS"
+        case .allowOpen: "1 lets other machines in without a token"
+        case .serverURL: "address of the server, for commands that ask it"
+        case .serverAuthorities: "PEM file of the authorities that vouch for the server, in place of the system's"
+        case .inferenceListen: "HOST:PORT on which a worker answers servers elsewhere; a unix socket by default"
+        case .inferenceAdvertise: "HOST or HOST:PORT by which servers reach that worker"
+        case .inferenceToken: "what server and worker share, 16 characters at least"
+        case .inferenceTokenFile: "a file that holds it"
+        case .inferenceCertificate: "PEM file of the certificate that a worker or a server shows the other"
+        case .inferenceKey: "PEM file of its key"
+        case .inferenceAuthorities: "PEM file of the authorities that vouch for the other side"
         }
     }
 
     /// The value as it may be printed: of a secret nothing, of a database's URL all but the password.
     package func shown(_ value: String) -> String {
         switch self {
-        case .alertWebhook, .alertSecret: value.isEmpty ? "" : "(hidden)"
+        case .alertWebhook, .alertSecret, .adminToken, .inferenceToken: value.isEmpty ? "" : "(hidden)"
         case .database, .databaseListen: Self.withoutPassword(value)
         default: value
         }

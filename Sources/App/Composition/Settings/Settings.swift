@@ -69,7 +69,7 @@ package struct Settings: Sendable {
         found[setting] ?? Found(value: standard(setting), origin: .standard)
     }
 
-    private func standard(_ setting: Setting) -> String {
+    func standard(_ setting: Setting) -> String {
         switch setting {
         case .home: Self.defaultHome()
         case .database: "sqlite://\(home)/millrace.db"
@@ -91,7 +91,11 @@ package struct Settings: Sendable {
         case .workerName: ""
         case .nice: "5"
         case .logLevel: "info"
-        case .alertWebhook, .alertSecret: ""
+        case .alertWebhook, .alertSecret, .adminToken, .adminTokenFile, .tlsCertificate, .tlsKey: ""
+        case .allowPlaintext, .allowOpen: "0"
+        case .serverURL: "http\(text(.tlsCertificate) == nil ? "" : "s")://127.0.0.1:\(port)"
+        case .serverAuthorities, .inferenceListen, .inferenceAdvertise, .inferenceToken, .inferenceTokenFile: ""
+        case .inferenceCertificate, .inferenceKey, .inferenceAuthorities: ""
         case .alertQueueAge: "600"
         }
     }
@@ -125,7 +129,7 @@ package struct Settings: Sendable {
     }
 
     /// The value, nil where it is empty.
-    private func text(_ setting: Setting) -> String? {
+    func text(_ setting: Setting) -> String? {
         let text = value(setting).value
         return text.isEmpty ? nil : text
     }
@@ -150,6 +154,9 @@ package struct Settings: Sendable {
         guard Logger.Level(rawValue: value(.logLevel).value.lowercased()) != nil else {
             throw bad(.logLevel, "one of trace, debug, info, notice, warning, error")
         }
+        for setting in [Setting.allowPlaintext, .allowOpen] where !["0", "1"].contains(value(setting).value) {
+            throw bad(setting, "0 or 1")
+        }
         guard ["on", "off"].contains(value(.databasePrepared).value) else { throw bad(.databasePrepared, "on or off") }
         guard ["auto", "cpu", "cuda"].contains(value(.device).value) else { throw bad(.device, "auto, cpu or cuda") }
         guard ["", "bf16", "f32", "int8"].contains(value(.precision).value) else {
@@ -163,7 +170,7 @@ package struct Settings: Sendable {
         }
     }
 
-    private func bad(_ setting: Setting, _ wanted: String) -> Failure {
+    func bad(_ setting: Setting, _ wanted: String) -> Failure {
         let found = value(setting)
         return Failure(.config, "\(setting.rawValue) is \"\(found.value)\" (from \(found.origin)): give \(wanted)")
     }

@@ -161,7 +161,8 @@ struct ServerBackend: Backend {
                 .unknownCollection, error.message, hint: "see GET /api/status for the collections", field: "collection")
         } catch let error as QueryRouter.NoWorker {
             throw BackendError(
-                .noWorker, error.message, hint: "millrace doctor says what a worker lacks", retryAfterSeconds: 2)
+                .noWorker, error.message, hint: "millrace doctor says what a worker lacks",
+                retryAfterSeconds: error.retryAfterSeconds)
         } catch let error as InferenceError {
             throw BackendError(.unavailable, error.message, hint: "look at the worker's log", retryAfterSeconds: 2)
         } catch let error as DatabaseError where error.code == .full {

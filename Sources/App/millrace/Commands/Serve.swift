@@ -12,6 +12,7 @@ struct ServeCommand: Command {
 
               millrace serve --port 9000 --workers 2
               millrace serve --workers 0        workers run elsewhere: millrace worker
+              millrace serve --host 0.0.0.0     other machines too; needs MILLRACE_TLS_CERT and MILLRACE_ADMIN_TOKEN
             """)
 
     @OptionGroup var options: SharedOptions
@@ -25,12 +26,16 @@ struct ServeCommand: Command {
     @Option(help: "Address to bind (MILLRACE_HOST, 127.0.0.1).")
     var host: String?
 
-    @Flag(help: "Allow an address that other machines can reach, although there is no login.")
+    @Flag(help: "Let other machines in without a token (MILLRACE_ALLOW_OPEN).")
     var allowOpen = false
+
+    @Flag(help: "Let other machines in without TLS, where a proxy or a tunnel encrypts (MILLRACE_ALLOW_PLAINTEXT).")
+    var allowPlaintext = false
 
     func perform() async throws {
         let settings = try await settings([
             .port: port.map(String.init), .workers: workers.map(String.init), .host: host,
+            .allowOpen: allowOpen ? "1" : nil, .allowPlaintext: allowPlaintext ? "1" : nil,
         ])
         // Its workers read the same settings, flags included.
         for setting in [Setting.home, .database, .logLevel] where settings.value(setting).origin == .flag {
@@ -38,7 +43,7 @@ struct ServeCommand: Command {
         }
         let terminal = Terminal.shared
         let role = ServerRole(
-            settings: settings, allowsOpenBind: allowOpen, logger: serviceLogger(settings, "millrace.serve")
+            settings: settings, logger: serviceLogger(settings, "millrace.serve")
         ) { address in
             terminal.result(terminal.text(.cliServing, ["address": address]))
             // As it can be typed: with the path by which this program was called, and the port where it is another.

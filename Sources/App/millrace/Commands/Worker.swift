@@ -25,9 +25,13 @@ struct Worker: Command {
     @Option(help: "The worker's name (WORKER_ID, host and process id).")
     var name: String?
 
+    @Option(help: "HOST:PORT to answer servers on other machines (MILLRACE_INFERENCE_LISTEN, a unix socket).")
+    var inferenceListen: String?
+
     func perform() async throws {
         let settings = try await settings([
             .batchSize: batchSize.map(String.init), .device: device, .model: model, .workerName: name,
+            .inferenceListen: inferenceListen,
         ])
         let terminal = Terminal.shared
         let role = WorkerRole(

@@ -100,7 +100,9 @@ package struct EmbeddingStore: Sendable {
     package func entries(_ items: [Int64], on connection: any Connection) throws(DatabaseError) -> [Entry] {
         if connection.dialect == .postgres {
             return try connection.rows(
-                SQL(postgres: "SELECT id, source_id, space, vector FROM \(Table.embedding) WHERE id = ANY (:ids::bigint[])"),
+                SQL(
+                    postgres:
+                        "SELECT id, source_id, space, vector FROM \(Table.embedding) WHERE id = ANY (:ids::bigint[])"),
                 ["ids": .array(items)]
             ).map(Self.entry)
         }

@@ -44,6 +44,9 @@ enum Answer {
         if let seconds = refusal.retryAfterSeconds {
             response.headers[.retryAfter] = String(seconds)
         }
+        if refusal.code == .unauthorized {
+            response.headers[.wwwAuthenticate] = "Bearer realm=\"millrace\""
+        }
         if let allow = refusal.allow {
             response.headers[.allow] = allow
         }
@@ -97,6 +100,16 @@ struct OpenAIProblem: Encodable {
             message: refusal.hint.isEmpty ? refusal.message : "\(refusal.message) \(refusal.hint)",
             type: refusal.code.status.code >= 500 ? "server_error" : "invalid_request_error",
             param: refusal.field,
-            code: refusal.code == .unknownModel ? "model_not_found" : refusal.code.rawValue)
+            code: Self.code(refusal.code))
+    }
+
+    /// OpenAI's own word where it has one.
+    private static func code(_ code: Refusal.Code) -> String {
+        switch code {
+        case .unknownModel: "model_not_found"
+        case .unauthorized: "invalid_api_key"
+        case .tooManyAttempts: "rate_limit_exceeded"
+        default: code.rawValue
+        }
     }
 }

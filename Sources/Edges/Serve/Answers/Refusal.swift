@@ -7,6 +7,8 @@ package struct Refusal: Error, Sendable, CustomStringConvertible {
     /// The stable word in the answer; the page has a text for each.
     package enum Code: String, Sendable, CaseIterable {
         case badRequest = "bad_request"
+        case unauthorized = "unauthorized"
+        case tooManyAttempts = "too_many_attempts"
         case forbiddenHost = "forbidden_host"
         case forbiddenOrigin = "forbidden_origin"
         case notFound = "not_found"
@@ -66,7 +68,8 @@ package struct Refusal: Error, Sendable, CustomStringConvertible {
     /// Whether the request was turned away before its body was read.
     var leavesBodyUnread: Bool {
         switch code {
-        case .forbiddenHost, .forbiddenOrigin, .notFound, .methodNotAllowed, .unsupportedMediaType, .tooLarge,
+        case .unauthorized, .tooManyAttempts, .forbiddenHost, .forbiddenOrigin, .notFound, .methodNotAllowed,
+            .unsupportedMediaType, .tooLarge,
             .badRequest:
             true
         default: false
@@ -82,6 +85,8 @@ extension Refusal.Code {
     package var status: HTTPResponse.Status {
         switch self {
         case .badRequest: .badRequest
+        case .unauthorized: .unauthorized
+        case .tooManyAttempts: .tooManyRequests
         case .forbiddenHost, .forbiddenOrigin: .forbidden
         case .notFound, .unknownCollection, .unknownItem, .unknownModel: .notFound
         case .methodNotAllowed: .methodNotAllowed

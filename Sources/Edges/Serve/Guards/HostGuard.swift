@@ -80,6 +80,7 @@ package struct Authority: Sendable, Equatable {
 /// Refuses requests that name a host which is not ours.
 struct HostGuard: RouterMiddleware {
     let names: HostNames
+    let isSecure: Bool
 
     func handle(
         _ request: Request, context: ServeContext, next: @concurrent (Request, ServeContext) async throws -> Response
@@ -91,7 +92,8 @@ struct HostGuard: RouterMiddleware {
         else {
             throw Refusal(
                 .forbiddenHost, "This server does not answer to the host name in the request.",
-                hint: "Open it as http://localhost:\(local?.port ?? 0), or add the name with --allow-host NAME[:PORT].")
+                hint: "Open it as http\(isSecure ? "s" : "")://localhost:\(local?.port ?? 0), "
+                    + "or add NAME[:PORT] to MILLRACE_ALLOWED_HOSTS.")
         }
         return try await next(request, context)
     }

@@ -6,6 +6,9 @@ import Hummingbird
 /// A browser lets any page post a form, or `text/plain` by `fetch`, to any address without asking the server first;
 /// JSON it may not. There are no CORS headers here, so the question that it would ask (`OPTIONS`) is refused too.
 struct OriginGuard: RouterMiddleware {
+    /// Where a form is posted, by a page of ours that needs no script.
+    static let formPath = "/login"
+
     func handle(
         _ request: Request, context: ServeContext, next: @concurrent (Request, ServeContext) async throws -> Response
     ) async throws -> Response {
@@ -39,7 +42,16 @@ struct OriginGuard: RouterMiddleware {
     private func checkContent(_ request: Request) throws(Refusal) {
         guard request.method == .post else { return }
         let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
-        guard type?.filter({ $0 != " " && $0 != "\t" }) == "application/json" else {
+            .filter { $0 != " " && $0 != "\t" }
+        if request.uri.path == Self.formPath {
+            guard type == "application/x-www-form-urlencoded" else {
+                throw Refusal(
+                    .unsupportedMediaType, "The body must be a form.",
+                    hint: "Open \(Self.formPath) in a browser; programs send Authorization: Bearer TOKEN instead.")
+            }
+            return
+        }
+        guard type == "application/json" else {
             throw Refusal(
                 .unsupportedMediaType, "The body must be JSON.", hint: "Send the header Content-Type: application/json."
             )

@@ -23,6 +23,8 @@ async function call(path, options) {
     throw new Problem("unreachable", path, "");
   }
   const body = await answer.json().catch(() => null);
+  // The session has ended; the form brings the reader back.
+  if (answer.status === 401) location.assign("/login");
   if (!answer.ok) throw problemFrom(body, answer.status);
   return body;
 }

@@ -1,10 +1,10 @@
 // The frame: navigation, the view of the present address, the connection's state, and clicks.
 
-import { post, Problem } from "/api.js";
+import { get, post, Problem } from "/api.js";
 import { follow } from "/live.js";
 import * as jobs from "/jobs.js";
 import * as overview from "/overview.js";
-import { badge, el, failure, patchChildren, toast } from "/parts.js";
+import { action, badge, el, failure, patchChildren, toast } from "/parts.js";
 import * as search from "/search.js";
 import * as sources from "/sources.js";
 import { loadWords, number, t } from "/words.js";
@@ -23,6 +23,8 @@ const icons = {
 };
 
 let live = { status: null, problem: null, lost: false };
+// Whether the server asks for a token, so that there is something to sign out of.
+let hasLogin = false;
 const main = document.getElementById("main");
 
 function address() {
@@ -60,7 +62,9 @@ function draw() {
   drawNavigation(name);
   drawBanner();
   const content = views[name].render({ status: live.status, query });
-  patchChildren(main, [el("h1", { id: `${name}-title` }, t(`nav.${name}`)), ...content.flat(2).filter(Boolean)]);
+  const title = el("h1", { id: `${name}-title` }, t(`nav.${name}`));
+  const head = el("div", { class: "between" }, title, hasLogin && action("signOut", t("session.sign_out")));
+  patchChildren(main, [head, ...content.flat(2).filter(Boolean)]);
 }
 
 function enter() {
@@ -80,6 +84,10 @@ async function copy(text) {
 }
 
 const common = {
+  async signOut() {
+    await post("/logout", {});
+    location.assign("/login");
+  },
   async copy({ text }) {
     await copy(text);
     toast(t("copy.done"));
@@ -120,6 +128,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
 
 try {
   await loadWords();
+  hasLogin = (await get("/api/session")).login;
   document.getElementById("skip").textContent = t("app.skip");
   let shown = address().name;
   addEventListener("hashchange", () => {

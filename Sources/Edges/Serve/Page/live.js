@@ -1,6 +1,6 @@
 // The status, kept up to date by server-sent events.
 
-import { problemFrom } from "/api.js";
+import { get, problemFrom } from "/api.js";
 
 // Calls `tell` with {status, problem, lost} whenever one of them changes. The browser connects again by itself; where
 // it gives up (an answer that is no event stream, such as 503), this does.
@@ -25,7 +25,10 @@ export function follow(tell) {
     source.addEventListener("error", () => {
       state.lost = true;
       tell(state);
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 5000);
+      if (source.readyState !== EventSource.CLOSED) return;
+      setTimeout(connect, 5000);
+      // A stream does not say why it was refused; a call does, and leads to the form where the session has ended.
+      get("/api/session").catch(() => {});
     });
   }
 

@@ -6,7 +6,8 @@ struct RouteTable {
     typealias Handler = @Sendable (Request, ServeContext) async throws -> Response
 
     let router: Router<ServeContext>
-    private var methods: [String: [HTTPRequest.Method]] = [:]
+    /// What each path answers to.
+    private(set) var methods: [String: [HTTPRequest.Method]] = [:]
 
     init(middlewares: [any MiddlewareProtocol<Request, Response, ServeContext>]) {
         router = Router(context: ServeContext.self)

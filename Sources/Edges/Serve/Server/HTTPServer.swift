@@ -39,11 +39,14 @@ package struct HTTPServer: Service {
     /// Serves until the service is shut down.
     /// - Throws: ``ServeError`` where the address cannot be bound.
     package func run() async throws {
-        guard settings.isLoopback || settings.allowsOpenBind else {
-            throw ServeError.openBind(settings.host)
+        if let exposure = settings.exposure {
+            throw exposure
+        }
+        let certificate = try settings.tls.map { files throws(ServeError) in
+            try ServerCertificate(files, logger: logger)
         }
         do {
-            try await application().run()
+            try await application(certificate).run()
         } catch let error as IOError {
             switch error.errnoCode {
             case EADDRINUSE: throw ServeError.portInUse(settings.port)
@@ -55,43 +58,53 @@ package struct HTTPServer: Service {
         }
     }
 
-    private func application() -> some ApplicationProtocol {
+    private func application(_ certificate: ServerCertificate?) -> some ApplicationProtocol {
         let limits = settings.limits
-        let server = HTTPServerBuilder.http1(
-            configuration: .init(
-                additionalChannelHandlers: [StalledWrites(patience: .seconds(limits.stalledSeconds))],
-                idleTimeout: .seconds(limits.idleSeconds),
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100)))
+        let configuration = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [StalledWrites(patience: .seconds(limits.stalledSeconds))],
+            idleTimeout: .seconds(limits.idleSeconds),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100))
+        let server = HTTPServerBuilder { responder in
+            let base = HTTP1Channel(responder: responder, configuration: configuration)
+            guard let certificate else { return base }
+            return SecureHTTP1Channel(base: base, certificate: certificate)
+        }
         let onBound = onBound
         return Application(
-            responder: responder(),
+            responder: routes().responder(),
             server: server,
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.host, port: settings.port),
                 availableConnectionsDelegate: .maximum(limits.connections, logger: logger)),
-            services: [feed],
+            services: [feed] + (certificate.map { [$0] } ?? []),
             onServerRunning: { channel in
                 await onBound(channel.localAddress?.port ?? 0)
             },
             logger: logger)
     }
 
-    private func responder() -> some HTTPResponder<ServeContext> {
+    /// Every route behind every guard.
+    func routes() -> RouteTable {
         let measurements = RequestMeasurements()
+        let keeper = settings.adminToken.map { AccessKeeper(token: $0) }
+        let isSecure = settings.tls != nil
         var table = RouteTable(middlewares: [
             MeasureRequests(measurements: measurements, limits: settings.limits),
-            SecurityHeaders(),
+            SecurityHeaders(isSecure: isSecure),
             Refusals(),
-            HostGuard(names: HostNames(bound: settings.host, configured: settings.allowedHosts)),
+            HostGuard(
+                names: HostNames(bound: settings.host, configured: settings.allowedHosts), isSecure: isSecure),
             OriginGuard(),
+            AccessGuard(keeper: keeper),
         ])
+        SessionRoutes(keeper: keeper, isSecure: isSecure).add(to: &table)
         HealthRoutes(backend: backend, measurements: measurements).add(to: &table)
         SearchRoutes(backend: backend).add(to: &table)
         JobsRoutes(backend: backend).add(to: &table)
         EventRoutes(feed: feed).add(to: &table)
         OpenAIRoutes(backend: backend).add(to: &table)
         PageRoutes().add(to: &table)
-        return table.responder()
+        return table
     }
 }

@@ -6,6 +6,8 @@ struct ServeContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
     var limits = ServerSettings.Limits()
+    /// Whether details may be told: the asker has shown the token, or none is set.
+    var isTrusted = true
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
@@ -20,10 +22,10 @@ struct ServeContext: RequestContext {
         }
     }
 
-    /// Reads a whole body of at most ``ServerSettings/Limits/bodyBytes``; the connection is closed if it does not
-    /// arrive within ``ServerSettings/Limits/bodySeconds``.
-    func body(of request: Request) async throws -> ByteBuffer {
-        let limit = limits.bodyBytes
+    /// Reads a whole body of at most `limit` bytes, ``ServerSettings/Limits/bodyBytes`` unless said otherwise; the
+    /// connection is closed if it does not arrive within ``ServerSettings/Limits/bodySeconds``.
+    func body(of request: Request, limit: Int? = nil) async throws -> ByteBuffer {
+        let limit = limit ?? limits.bodyBytes
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
             throw Refusal.bodyTooLarge(limit: limit)
         }

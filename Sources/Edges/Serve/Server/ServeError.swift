@@ -7,8 +7,10 @@ package struct ServeError: Error, Sendable, Equatable, CustomStringConvertible {
         case portRefused
         /// This machine has not the address.
         case addressUnavailable
-        /// Other machines could reach it, without TLS or login.
+        /// Other machines could reach it, without TLS or without a token.
         case openBind
+        /// A file that TLS needs is not what it must be.
+        case badFile
         case other
     }
 
@@ -45,6 +47,18 @@ package struct ServeError: Error, Sendable, Equatable, CustomStringConvertible {
     static func openBind(_ host: String) -> ServeError {
         ServeError(
             .openBind,
-            "\(host) can be reached by other machines, and there is no login: bind 127.0.0.1, or say --allow-open")
+            "\(host) can be reached by other machines, and no token is asked for: set MILLRACE_ADMIN_TOKEN, bind 127.0.0.1, or say --allow-open"
+        )
+    }
+
+    static func plaintextBind(_ host: String) -> ServeError {
+        ServeError(
+            .openBind,
+            "\(host) can be reached by other machines, and without TLS the token travels readable: set MILLRACE_TLS_CERT and MILLRACE_TLS_KEY, bind 127.0.0.1, or say --allow-plaintext where a proxy or a tunnel encrypts"
+        )
+    }
+
+    static func badFile(_ path: String, _ fault: String) -> ServeError {
+        ServeError(.badFile, "\(path) \(fault): name another file, or make it readable for this user")
     }
 }

@@ -1,3 +1,5 @@
+package import Secrets
+
 /// What the HTTP server needs to be told; everything has a default.
 package struct ServerSettings: Sendable {
     /// The address to bind.
@@ -6,7 +8,13 @@ package struct ServerSettings: Sendable {
     package var port: Int
     /// Further values of the Host header to accept, as `name` or `name:port`; without a port, the bound port or none.
     package var allowedHosts: [String]
-    /// Whether an address that other machines can reach may be bound although there is no TLS and no login.
+    /// What every route but the open ones asks for; nil lets everyone in who can reach the server.
+    package var adminToken: Secret?
+    /// nil serves HTTP, else HTTPS and nothing beside it.
+    package var tls: TLSFiles?
+    /// Whether an address that other machines can reach may be bound without TLS.
+    package var allowsPlaintext = false
+    /// Whether such an address may be bound without a token, and without TLS too.
     package var allowsOpenBind: Bool
     package var limits: Limits
 
@@ -42,6 +50,20 @@ package struct ServerSettings: Sendable {
 
     /// Whether only this machine can reach ``host``.
     package var isLoopback: Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        Self.isLoopback(host)
+    }
+
+    /// `localhost`, `::1` or an address of 127.0.0.0/8; a name that only begins like one is none.
+    package static func isLoopback(_ host: String) -> Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return host == "localhost" || host == "::1"
+            || (parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil })
+    }
+
+    /// Why ``host`` must not be bound as things are; nil where it may.
+    package var exposure: ServeError? {
+        if isLoopback || allowsOpenBind { return nil }
+        if adminToken == nil { return .openBind(host) }
+        return tls == nil && !allowsPlaintext ? .plaintextBind(host) : nil
     }
 }

@@ -24,7 +24,9 @@ struct AttachTests {
         #expect(try shop.shell("\(columns)('v_embedding_queue');") == "id,part_id,feature_text,updated_at,age_seconds")
     }
 
-    @Test(arguments: Dialect.allCases) func `other tables get their name as suffix, a second source its column's too`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `other tables get their name as suffix, a second source its column's too`(
+        dialect: Dialect
+    ) async throws {
         let shop = try await Workshop(
             dialect, "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT, title TEXT, v TEXT, w BLOB);")
         let first = try await shop.attach(shop.request("notes", text: ["body"], into: "v"))
@@ -38,13 +40,16 @@ struct AttachTests {
         #expect(try shop.shell("SELECT count FROM v_embedding_status_notes_w WHERE embedding_status='skipped';") == "1")
     }
 
-    @Test(arguments: Dialect.allCases) func `percentages have two decimals and zeros are shown`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `percentages have two decimals and zeros are shown`(dialect: Dialect)
+        async throws
+    {
         let shop = try await Workshop(dialect)
         let counts = "SELECT * FROM v_embedding_status;"
         let zero = shop.either(sqlite: "0.0", postgres: "0.00")
         try await shop.attachParts()
         #expect(
-            try shop.shell(counts) == "pending|0|\(zero)\nprocessing|0|\(zero)\ncompleted|0|\(zero)\nfailed|0|\(zero)\nskipped|0|\(zero)")
+            try shop.shell(counts)
+                == "pending|0|\(zero)\nprocessing|0|\(zero)\ncompleted|0|\(zero)\nfailed|0|\(zero)\nskipped|0|\(zero)")
         try shop.shell("INSERT INTO parts_master_features(feature_text) VALUES ('a'),('b'),(NULL);")
         try await shop.work()
         #expect(
@@ -55,20 +60,26 @@ struct AttachTests {
         #expect(try shop.shell(counts).hasPrefix("pending|1|33.33\n"))
     }
 
-    @Test(arguments: Dialect.allCases) func `the queue view shows who waits and for how long`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `the queue view shows who waits and for how long`(dialect: Dialect)
+        async throws
+    {
         let shop = try await Workshop(dialect)
         try await shop.attachParts()
         try shop.shell(
             "INSERT INTO parts_master_features(part_id, feature_text, updated_at) VALUES ('P1','bolt',\(shop.either(sqlite: "datetime('now','-90 seconds')", postgres: "now() - interval '90 seconds'")));"
         )
         #expect(
-            try shop.shell("SELECT id, part_id, feature_text FROM v_embedding_queue WHERE age_seconds BETWEEN 89 AND 99;")
+            try shop.shell(
+                "SELECT id, part_id, feature_text FROM v_embedding_queue WHERE age_seconds BETWEEN 89 AND 99;")
                 == "1|P1|bolt")
         try await shop.work()
         #expect(try shop.shell("SELECT count(*) FROM v_embedding_queue;") == "0")
     }
 
-    @Test(arguments: Dialect.allCases) func `rows with a usable vector start completed and can be searched, others are pending`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases)
+    func `rows with a usable vector start completed and can be searched, others are pending`(dialect: Dialect)
+        async throws
+    {
         let shop = try await Workshop(dialect)
         try shop.shell(
             """
@@ -94,7 +105,9 @@ struct AttachTests {
         try await shop.expectInStep(source)
     }
 
-    @Test(arguments: Dialect.allCases) func `a vector that the user brought is not lent to another row of equal text`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a vector that the user brought is not lent to another row of equal text`(
+        dialect: Dialect
+    ) async throws {
         let shop = try await Workshop(dialect)
         try shop.shell(
             "INSERT INTO parts_master_features(id, feature_text, clip_text_emb) VALUES (1,'same','[1,0,0,0,0,0,0,0]');")

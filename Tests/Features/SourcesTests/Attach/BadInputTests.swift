@@ -192,7 +192,8 @@ struct BadInputTests {
 
     @Test func `the names of one source are never taken by another`() async throws {
         let shop = try await Workshop(
-            .sqlite, "CREATE TABLE a(id INTEGER PRIMARY KEY, x TEXT, v TEXT, b TEXT); CREATE TABLE a_b(id INTEGER PRIMARY KEY, x TEXT, v TEXT);"
+            .sqlite,
+            "CREATE TABLE a(id INTEGER PRIMARY KEY, x TEXT, v TEXT, b TEXT); CREATE TABLE a_b(id INTEGER PRIMARY KEY, x TEXT, v TEXT);"
         )
         try await shop.attach(shop.request("a", text: ["x"], into: "v"))
         try await shop.attach(shop.request("a", text: ["x"], into: "b"))

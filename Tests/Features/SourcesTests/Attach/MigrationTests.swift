@@ -9,7 +9,8 @@ import Testing
 struct MigrationTests {
     private func shop(hasViews: Bool = true) async throws -> (Workshop, Source) {
         let shop = try await Workshop(
-            .sqlite, "CREATE TABLE t(id INTEGER PRIMARY KEY, body TEXT, v TEXT); INSERT INTO t(body) VALUES ('one'),('two'),('three');"
+            .sqlite,
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, body TEXT, v TEXT); INSERT INTO t(body) VALUES ('one'),('two'),('three');"
         )
         var request = shop.request("t", text: ["body"], into: "v")
         request.hasViews = hasViews

@@ -26,7 +26,9 @@ struct RemovalTests {
     }
 
     @Test(arguments: Dialect.allCases, [false, true])
-    func `removing takes away what Millrace made, and vectors only when asked`(dialect: Dialect, erases: Bool) async throws {
+    func `removing takes away what Millrace made, and vectors only when asked`(dialect: Dialect, erases: Bool)
+        async throws
+    {
         let shop = try await shop(dialect)
         let dropped = try await shop.attachment.remove("parts_master_features", erases: erases)
         #expect(dropped.count == (dialect == .sqlite ? 10 : 12) && dropped.last == "column embedding_status")
@@ -37,7 +39,9 @@ struct RemovalTests {
         #expect(try shop.shell("SELECT count(*) FROM millrace_feed;") == "4")
     }
 
-    @Test(arguments: Dialect.allCases) func `a table attached anew takes its vectors over and embeds nothing twice`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a table attached anew takes its vectors over and embeds nothing twice`(
+        dialect: Dialect
+    ) async throws {
         let shop = try await shop(dialect)
         _ = try await shop.attachment.remove("parts_master_features", erases: false)
         let source = try await shop.attachParts()
@@ -46,12 +50,18 @@ struct RemovalTests {
         #expect(shop.embedder.texts.count == 2)
     }
 
-    @Test(arguments: Dialect.allCases) func `a status column of the owner's own is used and stays`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a status column of the owner's own is used and stays`(dialect: Dialect)
+        async throws
+    {
         let shop = try await Workshop(
-            dialect, "CREATE TABLE t(id INTEGER PRIMARY KEY, x TEXT, v TEXT, Embedding_Status TEXT); INSERT INTO t(x) VALUES ('a');"
+            dialect,
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, x TEXT, v TEXT, Embedding_Status TEXT); INSERT INTO t(x) VALUES ('a');"
         )
         let report = try await shop.attachment.add(shop.request("t", text: ["x"], into: "v"))
-        #expect(report.adopted == ["column \(shop.either(sqlite: "Embedding_Status", postgres: "embedding_status")), already there"])
+        #expect(
+            report.adopted == [
+                "column \(shop.either(sqlite: "Embedding_Status", postgres: "embedding_status")), already there"
+            ])
         try await shop.takeIn(report.source, .missing)
         try await shop.work()
         try await shop.expectInStep(report.source)
@@ -59,13 +69,17 @@ struct RemovalTests {
         #expect(try shop.shell("SELECT Embedding_Status FROM t;") == "completed")
     }
 
-    @Test(arguments: Dialect.allCases) func `an unknown collection is answered with those there are`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `an unknown collection is answered with those there are`(dialect: Dialect)
+        async throws
+    {
         let shop = try await shop(dialect)
         let refused = try await refusal { try await shop.attachment.remove("other", erases: false) }
         #expect(refused?.message == "no source is named \"other\" — sources are: parts_master_features")
     }
 
-    @Test(arguments: Dialect.allCases) func `the printed SQL does in the bare program what source add does`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `the printed SQL does in the bare program what source add does`(
+        dialect: Dialect
+    ) async throws {
         let (shop, other) = (try await Workshop(dialect), try await Workshop(dialect))
         let rows =
             "INSERT INTO parts_master_features(feature_text, clip_text_emb) VALUES ('bolt', NULL), ('nut', '[1,0,0,0,0,0,0,0]');"
@@ -100,7 +114,9 @@ struct RemovalTests {
         #expect(again?.code == .alreadyAttached)
     }
 
-    @Test(arguments: Dialect.allCases) func `a removed source's number is not given again, in print neither`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a removed source's number is not given again, in print neither`(
+        dialect: Dialect
+    ) async throws {
         let shop = try await shop(dialect)
         _ = try await shop.attachment.remove("parts_master_features", erases: false)
         #expect(try await shop.attachment.sql(for: shop.partsRequest).contains("VALUES (2, 'parts_master_features'"))

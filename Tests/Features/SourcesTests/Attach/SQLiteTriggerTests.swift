@@ -30,7 +30,7 @@ struct SQLiteTriggerTests {
         try await shop.expectInStep(source)
     }
 
-    @Test  func `REPLACE on another unique column leaves a ghost, which the sweep finds`() async throws {
+    @Test func `REPLACE on another unique column leaves a ghost, which the sweep finds`() async throws {
         let (shop, source) = try await shop()
         try shop.shell(
             "CREATE UNIQUE INDEX part ON parts_master_features(part_id); INSERT OR REPLACE INTO parts_master_features(id, part_id, feature_text) VALUES (9,'A','again');"
@@ -43,7 +43,7 @@ struct SQLiteTriggerTests {
         try await shop.expectInStep(source)
     }
 
-    @Test  func `the user's own triggers and foreign keys keep working beside ours`() async throws {
+    @Test func `the user's own triggers and foreign keys keep working beside ours`() async throws {
         let shop = try await Workshop(
             .sqlite,
             """

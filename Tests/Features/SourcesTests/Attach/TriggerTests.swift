@@ -30,7 +30,9 @@ struct TriggerTests {
         #expect(try shop.shell(state) == "1|completed|-\n2|completed|-\n3|skipped|-\n4|pending|available")
     }
 
-    @Test(arguments: Dialect.allCases) func `a row that comes with a status of its own waits all the same`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a row that comes with a status of its own waits all the same`(
+        dialect: Dialect
+    ) async throws {
         let (shop, source) = try await shop(dialect)
         try shop.shell(
             "INSERT INTO parts_master_features(id, feature_text, embedding_status) VALUES (4,'x','completed'),(5,'y','z');"
@@ -62,12 +64,15 @@ struct TriggerTests {
         try shop.shell("UPDATE parts_master_features SET feature_text = \(blank) WHERE id = 1;")
         try await shop.work()
         #expect(
-            try shop.shell("SELECT embedding_status, COALESCE(clip_text_emb, '-') FROM parts_master_features WHERE id=1;")
+            try shop.shell(
+                "SELECT embedding_status, COALESCE(clip_text_emb, '-') FROM parts_master_features WHERE id=1;")
                 == "skipped|-")
         try await shop.expectInStep(source)
     }
 
-    @Test(arguments: Dialect.allCases) func `a deleted row takes its job and vector along and the feed hears of it`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a deleted row takes its job and vector along and the feed hears of it`(
+        dialect: Dialect
+    ) async throws {
         let (shop, _) = try await shop(dialect)
         let item = try shop.shell("SELECT id FROM millrace_embedding WHERE key='1';")
         try shop.shell(
@@ -75,12 +80,16 @@ struct TriggerTests {
         )
         #expect(try shop.shell(jobs) == "")
         #expect(try shop.shell("SELECT group_concat(key) FROM millrace_embedding;") == "2")
-        #expect(try shop.shell("SELECT item_id FROM millrace_feed ORDER BY \(shop.either(sqlite: "seq", postgres: "id")) DESC LIMIT 1;") == item)
+        #expect(
+            try shop.shell(
+                "SELECT item_id FROM millrace_feed ORDER BY \(shop.either(sqlite: "seq", postgres: "id")) DESC LIMIT 1;"
+            ) == item)
         try shop.shell("DELETE FROM parts_master_features;")
         #expect(try shop.shell("SELECT count(*) FROM millrace_embedding;") == "0")
     }
 
-    @Test(arguments: Dialect.allCases) func `a row that gets another key is another row`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a row that gets another key is another row`(dialect: Dialect) async throws
+    {
         let (shop, source) = try await shop(dialect)
         try shop.shell("UPDATE parts_master_features SET id = id + 10;")
         #expect(try shop.shell(jobs) == "11,12,13")
@@ -93,7 +102,9 @@ struct TriggerTests {
         try await shop.expectInStep(source)
     }
 
-    @Test(arguments: Dialect.allCases) func `pending set by hand schedules one row, many rows and failed rows`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `pending set by hand schedules one row, many rows and failed rows`(
+        dialect: Dialect
+    ) async throws {
         let (shop, source) = try await shop(dialect)
         try shop.shell("UPDATE parts_master_features SET embedding_status='pending' WHERE id=2;")
         #expect(try shop.shell(jobs) == "2")
@@ -113,7 +124,9 @@ struct TriggerTests {
         #expect(try shop.shell("SELECT count(*) FROM millrace_job_dead;") == "0")
     }
 
-    @Test(arguments: Dialect.allCases) func `an edit makes a job that waits for its retry available at once`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `an edit makes a job that waits for its retry available at once`(
+        dialect: Dialect
+    ) async throws {
         let (shop, _) = try await shop(dialect)
         shop.embedder.change { $0.failing = ["bad": .runtimeFailure] }
         try shop.shell("UPDATE parts_master_features SET feature_text='bad' WHERE id=1;")
@@ -124,7 +137,8 @@ struct TriggerTests {
         #expect(try shop.shell("SELECT attempt, COALESCE(run_at, 0) FROM millrace_job;") == "0|0")
     }
 
-    @Test(arguments: Dialect.allCases) func `an edit before the backfill has come by is not taken for the old text's row`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases)
+    func `an edit before the backfill has come by is not taken for the old text's row`(dialect: Dialect) async throws {
         let shop = try await Workshop(dialect)
         try shop.shell(
             "INSERT INTO parts_master_features(id, feature_text, clip_text_emb) VALUES (1,'old','[1,0,0,0,0,0,0,0]');")
@@ -136,7 +150,9 @@ struct TriggerTests {
         try await shop.expectInStep(source)
     }
 
-    @Test(arguments: Dialect.allCases) func `10,000 rows changed in one statement are 10,000 jobs`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `10,000 rows changed in one statement are 10,000 jobs`(dialect: Dialect)
+        async throws
+    {
         let shop = try await Workshop(dialect)
         let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
         try shop.shell("INSERT INTO parts_master_features(feature_text) \(numbers) SELECT 'part ' || i FROM n;")
@@ -149,7 +165,9 @@ struct TriggerTests {
         try await shop.expectInStep(source)
     }
 
-    @Test(arguments: Dialect.allCases) func `what Millrace writes looks like no wish of the user's`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `what Millrace writes looks like no wish of the user's`(dialect: Dialect)
+        async throws
+    {
         let (shop, source) = try await shop(dialect)
         try shop.shell("UPDATE parts_master_features SET feature_text='again' WHERE id=1;")
         let (_, jobs) = try await shop.claim()

@@ -14,7 +14,9 @@ struct StatusTests {
         return (shop, source)
     }
 
-    @Test(arguments: Dialect.allCases) func `failed rows are tried again, all or chosen ones`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `failed rows are tried again, all or chosen ones`(dialect: Dialect)
+        async throws
+    {
         let (shop, source) = try await failedShop(dialect)
         let failed = FailedRows(database: shop.database)
         let progress = try await shop.database.read { try SourceProgress.read(source, on: $0) }

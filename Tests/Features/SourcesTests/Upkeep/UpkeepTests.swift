@@ -41,7 +41,9 @@ struct UpkeepTests {
         #expect(try await shop.reread(source).state == .active)
     }
 
-    @Test(arguments: Dialect.allCases) func `taking in once more leaves what is right and completes nothing that was edited`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases)
+    func `taking in once more leaves what is right and completes nothing that was edited`(dialect: Dialect) async throws
+    {
         let shop = try await shop(dialect, rows: 5)
         let source = try await shop.attachParts()
         try await shop.work()
@@ -49,13 +51,16 @@ struct UpkeepTests {
         try shop.shell(
             shop.dropTrigger("upd") + "UPDATE parts_master_features SET feature_text='unseen' WHERE id=2;")
         try await shop.takeIn(source, .missing)
-        #expect(try shop.shell("SELECT group_concat(key) FROM (SELECT key FROM millrace_job ORDER BY key) AS j;") == "1,2")
+        #expect(
+            try shop.shell("SELECT group_concat(key) FROM (SELECT key FROM millrace_job ORDER BY key) AS j;") == "1,2")
         try await shop.work()
         try await shop.expectInStep(source)
         #expect(shop.embedder.texts.count == 7)
     }
 
-    @Test(arguments: Dialect.allCases) func `a server finishes a backfill that source add did not`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a server finishes a backfill that source add did not`(dialect: Dialect)
+        async throws
+    {
         let shop = try await shop(dialect, rows: 1200)
         let source = try await shop.attachment.add(shop.partsRequest).source
         let upkeep = upkeep(shop)
@@ -66,7 +71,8 @@ struct UpkeepTests {
         try await shop.expectInStep(source)
     }
 
-    @Test(arguments: Dialect.allCases) func `a running server leaves the vectors of a table just attached to the backfill`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases)
+    func `a running server leaves the vectors of a table just attached to the backfill`(dialect: Dialect) async throws {
         let shop = try await shop(dialect, rows: 600)
         try shop.shell("UPDATE parts_master_features SET clip_text_emb='[1,0,0,0,0,0,0,0]';")
         let upkeep = upkeep(shop)
@@ -78,7 +84,9 @@ struct UpkeepTests {
         #expect(try shop.shell("SELECT count FROM v_embedding_status WHERE embedding_status='completed';") == "600")
     }
 
-    @Test(arguments: Dialect.allCases) func `the sweep finds what no trigger saw, both ways, and corrects the words`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `the sweep finds what no trigger saw, both ways, and corrects the words`(
+        dialect: Dialect
+    ) async throws {
         let shop = try await shop(dialect, rows: 6)
         let source = try await shop.attachParts()
         try await shop.work()
@@ -103,7 +111,9 @@ struct UpkeepTests {
         #expect(try await shop.sweep(source).isClean)
     }
 
-    @Test(arguments: Dialect.allCases) func `the quiet sweep comes round to everything, a page at a time`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `the quiet sweep comes round to everything, a page at a time`(
+        dialect: Dialect
+    ) async throws {
         let shop = try await shop(dialect, rows: 10)
         let source = try await shop.attachParts()
         try await shop.work()
@@ -130,7 +140,8 @@ struct UpkeepTests {
         try await shop.expectInStep(source)
     }
 
-    @Test(arguments: Dialect.allCases) func `another model's space wants every row anew`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `another model's space wants every row anew`(dialect: Dialect) async throws
+    {
         let shop = try await shop(dialect, rows: 3)
         let source = try await shop.attachParts()
         try await shop.work()

@@ -6,7 +6,8 @@ import Testing
 
 /// What happens between the claim of a row and its settlement, step by step.
 struct SettlementTests {
-    private let status = "SELECT embedding_status, CASE WHEN clip_text_emb IS NULL THEN 1 ELSE 0 END FROM parts_master_features WHERE id=1;"
+    private let status =
+        "SELECT embedding_status, CASE WHEN clip_text_emb IS NULL THEN 1 ELSE 0 END FROM parts_master_features WHERE id=1;"
 
     /// One row that is claimed and read.
     private func shop(
@@ -52,8 +53,7 @@ struct SettlementTests {
     @Test(arguments: Dialect.allCases, meanwhile)
     func `a row written while it is embedded is embedded again, and no stale vector is ever there`(
         dialect: Dialect, sql: String
-    ) async throws
-    {
+    ) async throws {
         let (shop, source, worker, input) = try await shop(dialect)
         let replace = shop.either(
             sqlite: "INSERT OR REPLACE INTO parts_master_features(id, feature_text) VALUES (1,'new');",
@@ -95,15 +95,21 @@ struct SettlementTests {
         #expect(try shop.shell("SELECT state FROM millrace_job;") == "running")
     }
 
-    @Test(arguments: Dialect.allCases) func `the time column is touched at the settlement and not before`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `the time column is touched at the settlement and not before`(
+        dialect: Dialect
+    ) async throws {
         let (shop, source, worker, input) = try await shop(dialect)
-        #expect(try shop.shell("SELECT substr(CAST(updated_at AS TEXT), 1, 10) FROM parts_master_features;") == "2026-01-01")
+        #expect(
+            try shop.shell("SELECT substr(CAST(updated_at AS TEXT), 1, 10) FROM parts_master_features;") == "2026-01-01"
+        )
         _ = try await shop.settle([try result(input, shop.embedder)], of: source, by: worker)
         #expect(try shop.shell("SELECT count(*) FROM parts_master_features WHERE updated_at > '2026-01-02';") == "1")
         try await shop.expectInStep(source)
     }
 
-    @Test(arguments: Dialect.allCases) func `vector, status, job and feed are written together or not at all`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `vector, status, job and feed are written together or not at all`(
+        dialect: Dialect
+    ) async throws {
         let (shop, source, _, input) = try await shop(dialect)
         let everything =
             "SELECT * FROM parts_master_features; SELECT * FROM millrace_job; SELECT key, hex(vector) FROM millrace_embedding; SELECT count(*) FROM millrace_feed;"
@@ -120,7 +126,10 @@ struct SettlementTests {
         #expect(try shop.shell(everything) == before)
     }
 
-    @Test(arguments: Dialect.allCases) func `a failure that may pass is tried again until it is dead, with its reason in SQL`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases)
+    func `a failure that may pass is tried again until it is dead, with its reason in SQL`(dialect: Dialect)
+        async throws
+    {
         var policy = RetryPolicy()
         policy.maxAttempts = 2
         let (shop, source, worker, input) = try await shop(dialect, policy: policy)
@@ -153,7 +162,9 @@ struct SettlementTests {
         try await shop.expectInStep(source)
     }
 
-    @Test(arguments: Dialect.allCases) func `a row that its table's own rules refuse fails alone with their words`(dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a row that its table's own rules refuse fails alone with their words`(
+        dialect: Dialect
+    ) async throws {
         let table =
             "CREATE TABLE t(id INTEGER PRIMARY KEY, x TEXT, v TEXT CHECK (v IS NULL OR x <> 'strict'), embedding_status TEXT NOT NULL DEFAULT 'pending');"
         let trigger =
