@@ -36,76 +36,114 @@ package struct Migration: Sendable {
 extension Database {
     /// Brings the schema to this version, or refuses a database that a newer Millrace has written.
     ///
-    /// Idempotent, and safe when several processes start at once: the check and the steps are one write transaction. A
-    /// schema that is up to date is only read, so that a role without a right to change it may open the database.
+    /// Idempotent, and safe when several processes start at once: the check and the steps are one write transaction.
     ///
     /// - Returns: the names of the steps that were applied now.
     @discardableResult
     package func migrate(_ migrations: [Migration] = Migration.all) async throws -> [String] {
-        let missing = try await read { connection in try Migration.missing(of: migrations, on: connection) }
-        guard !missing.isEmpty else { return [] }
-        return try await write { connection in
-            try Migration.makeTable(on: connection)
-            // Another program may have applied some in the meantime.
-            let missing = try Migration.missing(of: migrations, on: connection)
-            for migration in missing { try migration.apply(on: connection) }
-            return missing.map(\.name)
+        try await write { connection in
+            if let applied = try connection.appliedMigrations(newest: migrations.last),
+                migrations.allSatisfy({ applied.contains($0.version) })
+            {
+                // Looked at before anything else: a worker's role may have no right to make a schema.
+                try connection.advanceSequences()
+                return []
+            }
+            try connection.prepareForMigrations()
+            let applied = try connection.appliedMigrations(newest: migrations.last) ?? []
+            var names: [String] = []
+            for migration in migrations where !applied.contains(migration.version) {
+                try connection.apply(migration)
+                names.append(migration.name)
+            }
+            try connection.advanceSequences()
+            return names
         }
     }
 
-    /// The steps that this program knows and the database has not, oldest first.
+    /// The steps that this program knows and the database has not, oldest first. Changes nothing.
     package func missingMigrations() async throws -> [Migration] {
-        try await read { connection in try Migration.missing(of: Migration.all, on: connection) }
+        try await read { connection in
+            let applied = try connection.appliedMigrations(newest: Migration.all.last) ?? []
+            return Migration.all.filter { !applied.contains($0.version) }
+        }
     }
 }
 
-extension Migration {
-    fileprivate static func missing(
-        of migrations: [Migration], on connection: any Connection
-    ) throws(DatabaseError) -> [Migration] {
-        let applied = try applied(on: connection)
-        let newest = migrations.last?.version ?? 0
-        if let foreign = applied.last, foreign > newest {
+extension Connection {
+    /// The versions that have been applied, or nil where there is no schema yet.
+    ///
+    /// - Throws: ``DatabaseError/Code/newerVersion`` where one is newer than `newest`.
+    fileprivate func appliedMigrations(newest: Migration?) throws(DatabaseError) -> [Int64]? {
+        guard try row(Self.schemaSQL)?.integer(0) == 1 else { return nil }
+        let applied = try rows(.both("SELECT version FROM \(Table.migration) ORDER BY version")).map { $0.integer(0) }
+        let known = newest?.version ?? 0
+        if let foreign = applied.last, foreign > known {
             throw DatabaseError(
                 .newerVersion,
-                "the database has Millrace schema version \(foreign), this program knows up to \(newest): start a newer millrace"
+                "the database has Millrace schema version \(foreign), this program knows up to \(known): start a newer millrace"
             )
         }
-        return migrations.filter { !applied.contains($0.version) }
+        return applied
     }
 
-    /// The versions that the database has, in order; none where it has no table of them.
-    private static func applied(on connection: any Connection) throws(DatabaseError) -> [Int64] {
-        let table = try connection.row(
-            SQL(
-                sqlite: "SELECT 1 FROM sqlite_schema WHERE name = :name",
-                postgres: "SELECT 1 WHERE pg_catalog.to_regclass(:name) IS NOT NULL"),
-            ["name": .text(Table.migration.name(in: connection.dialect))])
-        guard table != nil else { return [] }
-        return try connection.rows(.both("SELECT version FROM \(Table.migration) ORDER BY version"))
-            .map { $0.integer(0) }
+    private static var schemaSQL: SQL {
+        SQL(
+            sqlite: "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'millrace_migration'",
+            postgres: "SELECT to_regclass('millrace.migration') IS NOT NULL")
     }
 
-    fileprivate static func makeTable(on connection: any Connection) throws(DatabaseError) {
-        if connection.dialect == .postgres {
-            // Two that start at once wait for each other here; on SQLite every write transaction is alone.
-            try connection.script("SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue))")
+    /// Makes room for the list of steps. Two programs that start at once wait for each other here; on SQLite every write
+    /// transaction is alone.
+    fileprivate func prepareForMigrations() throws(DatabaseError) {
+        if dialect == .postgres {
+            try script("SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue))")
             // IF NOT EXISTS would ask for the right to make schemas where there is nothing to make.
-            let schema = try connection.row(
-                SQL(postgres: "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'millrace'"))
-            if schema == nil { try connection.script("CREATE SCHEMA millrace") }
+            let schema = try row(SQL(postgres: "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'millrace'"))
+            if schema == nil { try script("CREATE SCHEMA millrace") }
         }
-        try connection.script(
+        try script(
             """
-            CREATE TABLE IF NOT EXISTS \(Table.migration.name(in: connection.dialect))(
+            CREATE TABLE IF NOT EXISTS \(Table.migration.name(in: dialect))(
                 version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)
             """)
     }
 
-    fileprivate func apply(on connection: any Connection) throws(DatabaseError) {
-        try connection.script(text(for: connection.dialect))
-        try connection.run(
+    fileprivate func apply(_ migration: Migration) throws(DatabaseError) {
+        try script(migration.text(for: dialect))
+        try run(
             .both("INSERT INTO \(Table.migration) VALUES (:version, :name, :now)"),
-            ["version": .integer(version), "name": .text(name), "now": Value(Timestamp.now())])
+            [
+                "version": .integer(migration.version), "name": .text(migration.name), "now": Value(Timestamp.now()),
+            ])
+    }
+
+    /// Moves sequences on that are behind their tables, as they are after a restore of the rows alone: a number that was
+    /// given once must not be given again.
+    fileprivate func advanceSequences() throws(DatabaseError) {
+        guard dialect == .postgres else { return }
+        for behind in try rows(Self.behindSQL) {
+            try run(
+                SQL(postgres: "SELECT setval(CAST(:sequence AS regclass), :last)"),
+                ["sequence": behind[0], "last": behind[1]])
+        }
+    }
+
+    private static var behindSQL: SQL {
+        SQL(
+            postgres: """
+                SELECT sequence, last FROM (VALUES
+                    ('millrace.fence', (SELECT MAX(fence) FROM \(Table.job))),
+                    ('millrace.source_id_seq', (SELECT MAX(id) FROM \(Table.source))),
+                    ('millrace.job_id_seq', (SELECT MAX(id) FROM \(Table.job))),
+                    ('millrace.worker_id_seq', (SELECT MAX(id) FROM \(Table.worker))),
+                    ('millrace.embedding_id_seq', (SELECT MAX(id) FROM \(Table.embedding))),
+                    ('millrace.feed_in_id_seq', (SELECT MAX(id) FROM \(Table.feedIn))),
+                    ('millrace.feed_seq_seq', GREATEST(
+                        (SELECT MAX(seq) FROM \(Table.feed)),
+                        (SELECT CAST(value AS bigint) FROM \(Table.meta) WHERE name = 'feed_floor')))
+                ) AS wanted(sequence, last)
+                WHERE last > COALESCE(pg_sequence_last_value(CAST(sequence AS regclass)), 0)
+                """)
     }
 }

@@ -57,23 +57,30 @@ package struct JobStore: Sendable {
         sqlite: "UPDATE \(Table.counter) SET value = value + 1 WHERE name = 'fence' RETURNING value",
         postgres: "SELECT nextval('millrace.fence')")
 
-    /// On PostgreSQL jobs that another transaction has, a claim's or a user's, are passed by.
+    /// On PostgreSQL jobs that another transaction has, a claim's or a user's, are passed by; they are picked in a step of
+    /// its own, since a plan may run a part of another step more than once, and then each run would pick other jobs.
     private static let claimSQL = SQL(
-        sqlite: claim(skipping: ""), postgres: claim(skipping: "FOR NO KEY UPDATE SKIP LOCKED"))
+        sqlite: """
+            UPDATE \(Table.job)
+            SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
+            WHERE id IN (\(pick))
+            RETURNING id, source_id, key, attempt, crashes
+            """,
+        postgres: """
+            WITH picked AS MATERIALIZED (\(pick) FOR NO KEY UPDATE SKIP LOCKED)
+            UPDATE \(Table.job)
+            SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
+            WHERE id IN (SELECT id FROM picked)
+            RETURNING id, source_id, key, attempt, crashes
+            """)
 
-    private static func claim(skipping lock: String) -> SQLText {
+    private static let pick: SQLText = """
+        SELECT id FROM \(Table.job)
+        WHERE state = 'available' AND crashes BETWEEN :least AND :most
+            AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
+        ORDER BY crashes, priority DESC, id
+        LIMIT :limit
         """
-        UPDATE \(Table.job)
-        SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
-        WHERE id IN (
-            SELECT id FROM \(Table.job)
-            WHERE state = 'available' AND crashes BETWEEN :least AND :most
-                AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
-            ORDER BY crashes, priority DESC, id
-            LIMIT :limit \(lock))
-        RETURNING id, source_id, key, attempt, crashes
-        """
-    }
 
     // MARK: Fail
 
