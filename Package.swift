@@ -79,9 +79,9 @@ var targets: [Target] = [
     tests("Secrets", "Core", ["Secrets"]),
     tests("DatabaseSQLite", "Adapters", ["DatabaseSQLite", "Core", logging]),
     tests("DatabasePostgres", "Adapters", ["DatabasePostgres", "TestDatabases", "Core", logging]),
-    tests("Stores", "Adapters", ["Core", "DatabaseSQLite", "Sources", logging]),
+    tests("Stores", "Adapters", ["Core", "TestDatabases", "DatabaseSQLite", "DatabasePostgres", "Sources", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
-    tests("Sources", "Features", ["Sources", "DatabaseSQLite", "Core", "Embedding", logging]),
+    tests("Sources", "Features", ["Sources", "TestDatabases", "Core", "Embedding", logging]),
     tests("Search", "Features", ["Search", "DatabaseSQLite", "Core", "Embedding", "Indexing", logging]),
 ]
 

@@ -23,7 +23,7 @@ extension PostgresDatabase {
         /// Ends a statement that waits longer for a lock.
         package var lockTimeout = Duration.seconds(10)
         /// Ends a connection whose transaction stands still for longer: a stopped process holds nothing for good.
-        package var idleInTransactionTimeout = Duration.seconds(60)
+        package var idleInTransactionTimeout = Duration.seconds(10)
         /// How long each server named in the URL may take to answer, unless the URL says `connect_timeout`.
         package var connectTimeout = Duration.seconds(10)
         /// How long after a statement's own limit its answer is waited for before the connection is given up.
@@ -54,6 +54,10 @@ struct ServerSettings: Sendable {
             ("standard_conforming_strings", "on"), ("bytea_output", "hex"),
             // The text of a key or of a column must be the same in every process.
             ("DateStyle", "ISO,YMD"), ("IntervalStyle", "postgres"), ("extra_float_digits", "1"),
+            // Statements find their rows by keys. One that was planned while its table was small must not go on reading
+            // all of it when it has grown; where there is no index, all of it is read all the same. What that adds to a
+            // plan's cost would have each such plan compiled, which takes longer than to run it.
+            ("enable_seqscan", "off"), ("jit", "off"),
         ]
     }
 

@@ -84,6 +84,7 @@ struct Transaction {
 
     /// Every setting that a transaction relies on goes in the same round trip.
     private func begin() throws(DatabaseError) {
+        let patience = clock.now + options.answerPatience
         try handle.makeRoomForStatements(until: patience)
         let mode = readsOnly ? "REPEATABLE READ READ ONLY" : "READ COMMITTED READ WRITE"
         let settings = handle.preparesStatements ? ServerSettings.timeZone : ServerSettings(options).local

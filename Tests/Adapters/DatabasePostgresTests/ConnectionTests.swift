@@ -49,7 +49,8 @@ struct ConnectionTests {
         await other.close()
     }
 
-    @Test func `a connection that is lost during the commit leaves it unknown, and it is not done again`() async throws {
+    @Test func `a connection that is lost during the commit leaves it unknown, and it is not done again`() async throws
+    {
         let place = try await TestDatabase(.postgres)
         let (database, other) = (try await open(place), try await open(place))
         // The commit takes long: a constraint that is looked at then, and waits.
@@ -108,7 +109,9 @@ struct ConnectionTests {
         await other.close()
     }
 
-    @Test func `a server that stops fails what runs and what comes, at once, and serves again when it is back`() async throws {
+    @Test func `a server that stops fails what runs and what comes, at once, and serves again when it is back`()
+        async throws
+    {
         let server = try await PrivateServer()
         let record = LogRecord()
         let database = try await open(url: server.url, logger: record.logger)

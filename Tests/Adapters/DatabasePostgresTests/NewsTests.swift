@@ -72,7 +72,8 @@ struct NewsTests {
         try await settled([database, other])
         let mark = try await database.changeMark()
         _ = try await other.value(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        )
         try await until("it listens again") { try await database.changeMark() > mark }
         let again = try await other.changeMark()
         try await database.write { $0.notify() }

@@ -128,7 +128,8 @@ extension PostgresDatabase {
     func endBackend(_ identifier: Value?) async throws {
         _ = try await value("SELECT pg_terminate_backend(:pid::int)", ["pid": identifier ?? .null])
         try await until("the connection is gone") {
-            try await value("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid::int", ["pid": identifier ?? .null]) == 0
+            try await value("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid::int", ["pid": identifier ?? .null])
+                == 0
         }
     }
 }

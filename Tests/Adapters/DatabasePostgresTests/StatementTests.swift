@@ -5,15 +5,19 @@ import Testing
 
 struct StatementTests {
     static let values: [(String, Value, Value)] = [
-        ("bigint", .integer(.min), .integer(.min)), ("integer", -7, -7), ("smallint", 7, 7), ("oid", 4_000_000_000, 4_000_000_000),
-        ("boolean", 1, 1), ("boolean", 0, 0), ("boolean", "true", 1), ("text", "", ""), ("text", "한글 'q' \\ \n", "한글 'q' \\ \n"),
+        ("bigint", .integer(.min), .integer(.min)), ("integer", -7, -7), ("smallint", 7, 7),
+        ("oid", 4_000_000_000, 4_000_000_000),
+        ("boolean", 1, 1), ("boolean", 0, 0), ("boolean", "true", 1), ("text", "", ""),
+        ("text", "한글 'q' \\ \n", "한글 'q' \\ \n"),
         ("varchar(3)", "abc", "abc"), ("char(3)", "a", "a  "), ("double precision", .real(0.1), .real(0.1)),
         ("double precision", .real(-.infinity), .real(-.infinity)), ("double precision", 3, .real(3)),
-        ("real", .real(0.5), .real(0.5)), ("bytea", .blob([]), .blob([])), ("bytea", .blob([0, 255, 0x5C, 39]), .blob([0, 255, 0x5C, 39])),
+        ("real", .real(0.5), .real(0.5)), ("bytea", .blob([]), .blob([])),
+        ("bytea", .blob([0, 255, 0x5C, 39]), .blob([0, 255, 0x5C, 39])),
         ("bytea", nil, nil), ("text", nil, nil), ("numeric", "12.50", "12.50"), ("numeric", 12, "12"),
         ("uuid", "8F14E45F-CEEA-467F-A0E6-A1B2C3D4E5F6", "8f14e45f-ceea-467f-a0e6-a1b2c3d4e5f6"),
         ("jsonb", "{\"a\": [1]}", "{\"a\": [1]}"), ("json", "[1,  2]", "[1,  2]"), ("real[]", "{1,0.5}", "{1,0.5}"),
-        ("timestamptz", "2026-01-02 03:04:05.678+09", "2026-01-01 18:04:05.678+00"), ("date", "2026-01-02", "2026-01-02"),
+        ("timestamptz", "2026-01-02 03:04:05.678+09", "2026-01-01 18:04:05.678+00"),
+        ("date", "2026-01-02", "2026-01-02"),
         ("\"char\"", "x", "x"), ("name", "n", "n"),
     ]
 
@@ -56,7 +60,8 @@ struct StatementTests {
 
     @Test(arguments: [
         ("SELECT * FROM none", DatabaseError.Code.noSuchObject), ("SELECT none FROM t", .noSuchObject),
-        ("SELECT missing()", .noSuchObject), ("INSERT INTO none.t VALUES (1)", .noSuchObject), ("DROP INDEX none", .noSuchObject),
+        ("SELECT missing()", .noSuchObject), ("INSERT INTO none.t VALUES (1)", .noSuchObject),
+        ("DROP INDEX none", .noSuchObject),
         ("INSERT INTO t VALUES (NULL)", .constraint), ("INSERT INTO t VALUES (1)", .constraint),
         ("INSERT INTO t VALUES (-1)", .constraint), ("INSERT INTO child VALUES (9)", .constraint),
         ("SELECT 1 / 0", .constraint), ("SELEC 1", .other),
@@ -182,7 +187,9 @@ struct StatementTests {
         let database = try await open(place) { $0.readers = 1 }
         for round in 0..<2 {
             try await database.read { connection throws in
-                for number in 0..<700 { #expect(try connection.value("SELECT \(number) + \(round)") == Value(number + round)) }
+                for number in 0..<700 {
+                    #expect(try connection.value("SELECT \(number) + \(round)") == Value(number + round))
+                }
             }
             let kept = try await database.value("SELECT count(*) FROM pg_prepared_statements")?.integer
             #expect(kept.map { $0 <= 512 } == true)

@@ -99,7 +99,9 @@ struct TransactionTests {
 
     @Test func `a constraint that is looked at on commit refuses the whole`() async throws {
         let (_, database) = try await table()
-        try await database.write { try $0.script("CREATE TABLE c(a bigint REFERENCES t DEFERRABLE INITIALLY DEFERRED)") }
+        try await database.write {
+            try $0.script("CREATE TABLE c(a bigint REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
+        }
         let error = await refusal { try await database.write { try $0.run(.both("INSERT INTO c VALUES (9)")) } }
         #expect(error?.code == .constraint)
         #expect(try await database.value("SELECT count(*) FROM c") == 0)

@@ -1,27 +1,12 @@
 import Core
-import DatabaseSQLite
 import Foundation
-import Logging
+import Synchronization
+import TestDatabases
 
-/// A migrated database file in a folder of its own, removed with it.
-final class DatabaseFile: Sendable {
-    let folder: String
-    var path: String { folder + "/parts.db" }
-
-    init() {
-        var template = Array((NSTemporaryDirectory() + "/millrace-stores-XXXXXX").utf8CString)
-        folder = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: folder)
-    }
-
-    /// One more program's connections, with the sources 1 and 2 to hang jobs on. Nothing here survives a power cut.
-    func open() async throws -> SQLiteDatabase {
-        var options = SQLiteDatabase.Options()
-        options.isDurable = false
-        let database = try await SQLiteDatabase.open(path: path, options: options, logger: .quiet)
+extension TestDatabase {
+    /// One more program's connections, with the sources 1 and 2 to hang jobs on.
+    func program() async throws -> any Database {
+        let database = try await open()
         try await database.migrate()
         try await database.write { connection in
             for source in Int64(1)...2 {
@@ -29,16 +14,20 @@ final class DatabaseFile: Sendable {
                     .both(
                         """
                         INSERT INTO \(Table.source)(id, collection, table_name, definition, model, state, created_at)
-                        VALUES (:id, 'parts' || :id, 'parts', '{}', 'tiny', 'active', 0) ON CONFLICT (id) DO NOTHING
-                        """), ["id": .integer(source)])
+                        VALUES (:id, :collection, 'parts', '{}', 'tiny', 'active', 0) ON CONFLICT (id) DO NOTHING
+                        """), ["id": .integer(source), "collection": .text("parts\(source)")])
             }
         }
         return database
     }
 }
 
-extension Logger {
-    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+/// Runs `body` in one transaction on a new database.
+func onTables(_ dialect: Dialect, _ body: @escaping @Sendable (any Connection) throws -> Void) async throws {
+    let place = try await TestDatabase(dialect)
+    let database = try await place.program()
+    try await database.write { try body($0) }
+    await database.close()
 }
 
 /// A user's program: the sqlite3 shell, told line by line what to do.
@@ -114,7 +103,7 @@ final class Recorder: Connection {
 extension Connection {
     /// A wish for a row, in the words of the trigger.
     func want(_ key: Key, of source: SourceID = SourceID(1)) throws {
-        try run(Wish.statement, ["source": Value(source), "key": .text(key.literal)])
+        try run(Wish.statement(dialect), ["source": Value(source), "key": .text(key.literal)])
     }
 
     /// A living worker.
@@ -126,4 +115,13 @@ extension Connection {
     func count(_ table: Table) throws -> Int64 {
         try row(.both("SELECT COUNT(*) FROM \(table)"))?.integer(0) ?? 0
     }
+}
+
+/// Set once, from any thread.
+final class Flag: Sendable {
+    private let value = Atomic<Bool>(false)
+
+    var isSet: Bool { value.load(ordering: .acquiring) }
+
+    func set() { value.store(true, ordering: .releasing) }
 }

@@ -1,5 +1,5 @@
 import Core
-import DatabaseSQLite
+import TestDatabases
 import Testing
 
 struct EmbeddingStoreTests {
@@ -13,15 +13,10 @@ struct EmbeddingStoreTests {
             on: connection)
     }
 
-    private func onTable(_ body: @escaping @Sendable (any Connection) throws -> Void) async throws {
-        let file = DatabaseFile()
-        let database = try await file.open()
-        try await database.write { try body($0) }
-        await database.close()
-    }
-
-    @Test func `an item keeps its number while its vector changes`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `an item keeps its number while its vector changes`(on dialect: Dialect)
+        async throws
+    {
+        try await onTables(dialect) { connection throws in
             let item = try put([1, 0], Key([1]), on: connection)
             #expect(try put([0, 1], Key([1]), on: connection) == item)
             #expect(try store.entries([item], on: connection).map(\.vector) == [[0, 1]])
@@ -29,8 +24,11 @@ struct EmbeddingStoreTests {
         }
     }
 
-    @Test func `the same key in two sources and two keys that look alike are different items`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases)
+    func `the same key in two sources and two keys that look alike are different items`(on dialect: Dialect)
+        async throws
+    {
+        try await onTables(dialect) { connection throws in
             let items = [
                 try put([1], Key([1]), on: connection), try put([1], Key([1]), source: SourceID(2), on: connection),
                 try put([1], Key(["1"]), on: connection), try put([1], Key(["\u{E9}"]), on: connection),
@@ -45,8 +43,10 @@ struct EmbeddingStoreTests {
         }
     }
 
-    @Test func `a removed item's number is named once and never used again`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `a removed item's number is named once and never used again`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             let item = try put([1], Key([1]), on: connection)
             #expect(try store.remove(Key([1]), source: SourceID(2), on: connection) == [])
             #expect(try store.remove(Key([1]), source: SourceID(1), on: connection) == [item])
@@ -56,8 +56,10 @@ struct EmbeddingStoreTests {
         }
     }
 
-    @Test func `pages follow one another by number and leave nothing out`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `pages follow one another by number and leave nothing out`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             var items: [Int64] = []
             for number in 0..<25 {
                 items.append(try put([Float(number)], Key([.integer(Int64(number))]), on: connection))
@@ -75,8 +77,10 @@ struct EmbeddingStoreTests {
         }
     }
 
-    @Test func `a vector comes back bit by bit, with its space and source`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `a vector comes back bit by bit, with its space and source`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             let vector: [Float] = [0.1, -0.0, .leastNonzeroMagnitude, -1]
             let item = try put(vector, Key(["it's"]), on: connection)
             let entry = try store.entries([item, 999], on: connection)[0]

@@ -1,5 +1,5 @@
 import Core
-import DatabaseSQLite
+import TestDatabases
 import Testing
 
 struct FeedStoreTests {
@@ -10,18 +10,12 @@ struct FeedStoreTests {
 
     /// Runs `body` on a new database with `entries` entries, items 101, 102, ….
     private func onFeed(
-        of entries: Int64, _ body: @escaping @Sendable (any Connection) throws -> Void
+        of entries: Int64, on dialect: Dialect, _ body: @escaping @Sendable (any Connection) throws -> Void
     ) async throws {
-        let file = DatabaseFile()
-        let database = try await file.open()
-        try await database.write { connection in
-            if entries > 0 {
-                try FeedStore().append(
-                    (1...entries).map { 100 + $0 }, of: SourceID(1), now: Timestamp(microseconds: 0), on: connection)
-            }
+        try await onTables(dialect) { connection in
+            if entries > 0 { try connection.feed((1...entries).map { 100 + $0 }) }
             try body(connection)
         }
-        await database.close()
     }
 
     private func positions(_ reading: FeedStore.Reading) -> [Int64]? {
@@ -32,8 +26,9 @@ struct FeedStoreTests {
         try feed.prune(followersSeenSince: moment(100), rows: rows, limit: limit, on: connection)
     }
 
-    @Test func `a new feed is empty and at its beginning`() async throws {
-        try await onFeed(of: 0) { connection throws in
+    @Test(arguments: Dialect.allCases) func `a new feed is empty and at its beginning`(on dialect: Dialect) async throws
+    {
+        try await onFeed(of: 0, on: dialect) { connection throws in
             #expect(try feed.head(on: connection) == 0)
             #expect(try feed.floor(on: connection) == 0)
             #expect(try positions(feed.read(after: 0, limit: 10, on: connection)) == [])
@@ -41,8 +36,10 @@ struct FeedStoreTests {
         }
     }
 
-    @Test func `entries come in the order in which they were written, as many as asked for`() async throws {
-        try await onFeed(of: 5) { connection throws in
+    @Test(arguments: Dialect.allCases)
+    func `entries come in the order in which they were written, as many as asked for`(on dialect: Dialect) async throws
+    {
+        try await onFeed(of: 5, on: dialect) { connection throws in
             guard case .entries(let entries) = try feed.read(after: 1, limit: 3, on: connection) else {
                 Issue.record("nothing was pruned")
                 return
@@ -56,8 +53,10 @@ struct FeedStoreTests {
         }
     }
 
-    @Test func `a position below the floor is too old, the floor itself is not`() async throws {
-        try await onFeed(of: 10) { connection throws in
+    @Test(arguments: Dialect.allCases) func `a position below the floor is too old, the floor itself is not`(
+        on dialect: Dialect
+    ) async throws {
+        try await onFeed(of: 10, on: dialect) { connection throws in
             try feed.follow("index", at: 4, now: moment(100), on: connection)
             #expect(try prune(connection) == 4)
             #expect(try feed.floor(on: connection) == 4)
@@ -70,8 +69,10 @@ struct FeedStoreTests {
         }
     }
 
-    @Test func `pruning stops below the slowest live follower`() async throws {
-        try await onFeed(of: 10) { connection throws in
+    @Test(arguments: Dialect.allCases) func `pruning stops below the slowest live follower`(on dialect: Dialect)
+        async throws
+    {
+        try await onFeed(of: 10, on: dialect) { connection throws in
             try feed.follow("fast", at: 9, now: moment(100), on: connection)
             try feed.follow("slow", at: 3, now: moment(200), on: connection)
             #expect(try prune(connection) == 3)
@@ -81,25 +82,31 @@ struct FeedStoreTests {
         }
     }
 
-    @Test func `a follower that was not seen for long holds nothing up`() async throws {
-        try await onFeed(of: 10) { connection throws in
+    @Test(arguments: Dialect.allCases) func `a follower that was not seen for long holds nothing up`(
+        on dialect: Dialect
+    ) async throws {
+        try await onFeed(of: 10, on: dialect) { connection throws in
             try feed.follow("gone", at: 2, now: moment(99), on: connection)
             try feed.follow("here", at: 8, now: moment(100), on: connection)
             #expect(try prune(connection) == 8)
         }
     }
 
-    @Test func `without a live follower everything goes, and positions go on from there`() async throws {
-        try await onFeed(of: 10) { connection throws in
+    @Test(arguments: Dialect.allCases) func `without a live follower everything goes, and positions go on from there`(
+        on dialect: Dialect
+    ) async throws {
+        try await onFeed(of: 10, on: dialect) { connection throws in
             #expect(try prune(connection) == 10)
             #expect(try feed.head(on: connection) == 10)
-            try feed.append([7], of: source, now: moment(0), on: connection)
+            try connection.feed([7])
             #expect(try positions(feed.read(after: 10, limit: 10, on: connection)) == [11])
         }
     }
 
-    @Test func `beyond the cap entries go whoever may want them`() async throws {
-        try await onFeed(of: 10) { connection throws in
+    @Test(arguments: Dialect.allCases) func `beyond the cap entries go whoever may want them`(on dialect: Dialect)
+        async throws
+    {
+        try await onFeed(of: 10, on: dialect) { connection throws in
             try feed.follow("slow", at: 1, now: moment(100), on: connection)
             #expect(try prune(connection, rows: 4) == 6)
             guard case .tooOld = try feed.read(after: 1, limit: 1, on: connection) else {
@@ -109,8 +116,10 @@ struct FeedStoreTests {
         }
     }
 
-    @Test func `one step removes at most its limit, the oldest first`() async throws {
-        try await onFeed(of: 10) { connection throws in
+    @Test(arguments: Dialect.allCases) func `one step removes at most its limit, the oldest first`(on dialect: Dialect)
+        async throws
+    {
+        try await onFeed(of: 10, on: dialect) { connection throws in
             #expect(try prune(connection, limit: 4) == 4)
             #expect(try feed.floor(on: connection) == 4)
             #expect(try prune(connection, limit: 4) == 4)
@@ -119,31 +128,43 @@ struct FeedStoreTests {
         }
     }
 
-    @Test func `a follower that claims more than there is hides nothing that comes later`() async throws {
-        try await onFeed(of: 3) { connection throws in
+    @Test(arguments: Dialect.allCases) func `a follower that claims more than there is hides nothing that comes later`(
+        on dialect: Dialect
+    ) async throws {
+        try await onFeed(of: 3, on: dialect) { connection throws in
             try feed.follow("ahead", at: 1_000_000, now: moment(100), on: connection)
             #expect(try prune(connection) == 3)
             #expect(try feed.floor(on: connection) == 3)
-            try feed.append([7], of: source, now: moment(0), on: connection)
+            try connection.feed([7])
             #expect(try positions(feed.read(after: 3, limit: 10, on: connection)) == [4])
         }
     }
 
-    @Test func `an undone transaction leaves no gap and no entry`() async throws {
-        let file = DatabaseFile()
-        let database = try await file.open()
+    @Test(arguments: Dialect.allCases) func `an undone transaction leaves no gap and no entry`(on dialect: Dialect)
+        async throws
+    {
+        let place = try await TestDatabase(dialect)
+        let database = try await place.program()
         struct Refused: Error {}
         await #expect(throws: Refused.self) {
             try await database.write { connection in
-                try FeedStore().append([1, 2], of: SourceID(1), now: Timestamp(microseconds: 0), on: connection)
+                try connection.feed([1, 2], inOrder: false)
                 throw Refused()
             }
         }
         let positions = try await database.write { connection in
-            try FeedStore().append([3], of: SourceID(1), now: Timestamp(microseconds: 0), on: connection)
+            try connection.feed([3])
             return try FeedStore().head(on: connection)
         }
         #expect(positions == 1)
         await database.close()
+    }
+}
+
+extension Connection {
+    /// Appends entries for items of source 1 and, where asked and on PostgreSQL, gives them their positions.
+    func feed(_ items: [Int64], inOrder: Bool = true) throws(DatabaseError) {
+        try FeedStore().append(items, of: SourceID(1), now: Timestamp(microseconds: 0), on: self)
+        if inOrder { _ = try FeedStore().sequence(limit: 10_000, on: self) }
     }
 }

@@ -1,17 +1,10 @@
 import Core
-import DatabaseSQLite
+import TestDatabases
 import Testing
 
 struct JobStoreTests {
     let store = JobStore()
     let now = Timestamp(microseconds: 1_000_000)
-
-    private func onTable(_ body: @escaping @Sendable (any Connection) throws -> Void) async throws {
-        let file = DatabaseFile()
-        let database = try await file.open()
-        try await database.write { try body($0) }
-        await database.close()
-    }
 
     /// Wishes for a row, claims it and lets it die.
     private func die(
@@ -23,8 +16,10 @@ struct JobStoreTests {
         #expect(try store.fail(jobs[0], failure, inputHash: [1], now: now, jitter: 0, on: connection) == .dead)
     }
 
-    @Test func `the highest priority is claimed first, then the oldest`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `the highest priority is claimed first, then the oldest`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             for key in Int64(1)...5 { try connection.want(Key([.integer(key)])) }
             try connection.run(.both("UPDATE \(Table.job) SET priority = 9 WHERE key IN ('2', '4')"))
             let worker = try connection.worker()
@@ -35,8 +30,10 @@ struct JobStoreTests {
         }
     }
 
-    @Test func `a fence is never used again, even where every job is gone`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `a fence is never used again, even where every job is gone`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             let worker = try connection.worker()
             var fences: [Int64] = []
             for _ in 0..<5 {
@@ -50,8 +47,9 @@ struct JobStoreTests {
         }
     }
 
+    /// PostgreSQL has a sequence in its place.
     @Test func `a database without its counter says so`() async throws {
-        try await onTable { connection throws in
+        try await onTables(.sqlite) { connection throws in
             try connection.run(.both("DELETE FROM \(Table.counter)"))
             #expect(throws: DatabaseError.self) {
                 try store.claim(.none, limit: 1, worker: WorkerID(1), on: connection)
@@ -59,8 +57,10 @@ struct JobStoreTests {
         }
     }
 
-    @Test func `finishing with an old fence leaves the record of a death alone`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `finishing with an old fence leaves the record of a death alone`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             try connection.want(Key([1]))
             let old = try store.claim(.none, limit: 1, worker: try connection.worker(), on: connection)
             try store.requeue(old, on: connection)
@@ -70,8 +70,10 @@ struct JobStoreTests {
         }
     }
 
-    @Test func `what finished is forgiven its earlier death`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `what finished is forgiven its earlier death`(on dialect: Dialect)
+        async throws
+    {
+        try await onTables(dialect) { connection throws in
             try die(Key([1]), reason: "bad", error: "no text", on: connection)
             try connection.want(Key([1]))
             let jobs = try store.claim(.none, limit: 1, worker: try connection.worker(), on: connection)
@@ -80,9 +82,11 @@ struct JobStoreTests {
         }
     }
 
-    @Test func `a dead job keeps its whole error, the latest`() async throws {
+    @Test(arguments: Dialect.allCases) func `a dead job keeps its whole error, the latest`(on dialect: Dialect)
+        async throws
+    {
         let long = String(repeating: "한글's error. ", count: 2_000)
-        try await onTable { connection throws in
+        try await onTables(dialect) { connection throws in
             try die(Key([1]), reason: "first", error: "e", on: connection)
             try die(Key([1]), reason: "second", error: long, on: connection)
             let dead = try store.listDead(source: nil, after: nil, limit: 10, on: connection)
@@ -92,8 +96,10 @@ struct JobStoreTests {
         }
     }
 
-    @Test func `dead jobs are paged by source and key, none twice and none left out`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `dead jobs are paged by source and key, none twice and none left out`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             for source in Int64(1)...2 {
                 for key in 0..<7 {
                     try die(Key([.text("k\(key)")]), of: SourceID(source), reason: "r", error: "e", on: connection)
@@ -111,8 +117,10 @@ struct JobStoreTests {
         }
     }
 
-    @Test func `failures are grouped by reason, each with a key and that key's own error`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `failures are grouped by reason, each with a key and that key's own error`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             try die(Key([1]), reason: "bad", error: "zebra", on: connection)
             try die(Key([2]), reason: "bad", error: "ant", on: connection)
             try die(Key([3]), reason: "rare", error: "owl", on: connection)
@@ -128,8 +136,10 @@ struct JobStoreTests {
         }
     }
 
-    @Test func `failed jobs are found by source, reason and key, and forgotten by key`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `failed jobs are found by source, reason and key, and forgotten by key`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             let source = SourceID(1)
             try die(Key([1]), reason: "bad", error: "e", on: connection)
             try die(Key([2]), reason: "rare", error: "e", on: connection)
@@ -151,8 +161,10 @@ struct JobStoreTests {
         }
     }
 
-    @Test func `jobs are counted by state, those that nobody is in too`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `jobs are counted by state, those that nobody is in too`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             #expect(
                 try store.counts(on: connection)
                     == ["available": 0, "running": 0, "scheduled": 0, "held": 0, "dead": 0])
@@ -165,8 +177,8 @@ struct JobStoreTests {
         }
     }
 
-    @Test func `live jobs are listed by state in pages`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `live jobs are listed by state in pages`(on dialect: Dialect) async throws {
+        try await onTables(dialect) { connection throws in
             for key in Int64(1)...5 { try connection.want(Key([.integer(key)]), of: SourceID(1 + key % 2)) }
             let first = try store.list("available", source: nil, after: 0, limit: 3, on: connection)
             let rest = try store.list("available", source: nil, after: first[2].id, limit: 3, on: connection)

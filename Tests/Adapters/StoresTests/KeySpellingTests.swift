@@ -1,5 +1,5 @@
 import Core
-import DatabaseSQLite
+import TestDatabases
 import Testing
 
 /// Keys beside SQLite's own `quote()`, which the triggers write them with.
@@ -10,8 +10,8 @@ struct KeySpellingTests {
     ]
 
     @Test func `every kind of value is spelled as quote() spells it and comes back`() async throws {
-        let file = DatabaseFile()
-        let database = try await file.open()
+        let place = try await TestDatabase(.sqlite)
+        let database = try await place.program()
         let values: [Value] =
             Self.odd.map(Value.text) + [
                 .null, 0, 1, -1, .integer(.max), .integer(.min), .real(0.5), .real(-1e100), .real(1e15), .real(123.25),
@@ -31,8 +31,8 @@ struct KeySpellingTests {
     }
 
     @Test func `random values come back from what quote() wrote`() async throws {
-        let file = DatabaseFile()
-        let database = try await file.open()
+        let place = try await TestDatabase(.sqlite)
+        let database = try await place.program()
         let seed = Random.seed(of: "quote")
         try await database.read { connection in
             var random = Random(seed: seed)
@@ -61,8 +61,8 @@ struct KeySpellingTests {
         "plain", "with space", "quo\"te", "부품표", "select", "1st", "a;b", "x'--", "\u{1F600}", "tab\tname",
     ])
     func `a table of any name is reached by its quoted name`(name: String) async throws {
-        let file = DatabaseFile()
-        let database = try await file.open()
+        let place = try await TestDatabase(.sqlite)
+        let database = try await place.program()
         let found = try await database.write { connection in
             let table = Identifier(name)
             try connection.run(.both("CREATE TABLE \(table)(\(Identifier(name + "\"c")) TEXT)"))
@@ -77,8 +77,8 @@ struct KeySpellingTests {
     }
 
     @Test func `a name with U+0000 in it is refused by the database and cuts no statement short`() async throws {
-        let file = DatabaseFile()
-        let database = try await file.open()
+        let place = try await TestDatabase(.sqlite)
+        let database = try await place.program()
         await #expect(throws: DatabaseError.self) {
             try await database.write { try $0.run(.both("DELETE FROM \(Identifier("millrace_meta\u{0}\" WHERE 0"))")) }
         }

@@ -1,23 +1,24 @@
 import Core
-import DatabaseSQLite
 import Synchronization
+import TestDatabases
 import Testing
 
 struct QueueSchedulerTests {
     /// A server's scheduler on a manual clock, beside a database that two programs have open.
     final class Scene: Sendable {
-        let file = DatabaseFile()
-        let database: SQLiteDatabase
+        let place: TestDatabase
+        let database: any Database
         let scheduler: QueueScheduler
         let start = ContinuousClock.now
         let wall = Timestamp(microseconds: 1_700_000_000_000_000)
         let rescues = Rescues()
 
         init(
-            _ settings: QueueScheduler.Settings = .init(),
+            _ dialect: Dialect, _ settings: QueueScheduler.Settings = .init(),
             afterRescue: @escaping @Sendable (JobStore.Rescue) throws -> Void = { _ in }
         ) async throws {
-            database = try await file.open()
+            place = try await TestDatabase(dialect)
+            database = try await place.program()
             scheduler = QueueScheduler(database: database, settings: settings, logger: .quiet) { [rescues] _, rescue in
                 try afterRescue(rescue)
                 rescues.value.withLock { $0.append(rescue) }
@@ -53,8 +54,10 @@ struct QueueSchedulerTests {
         }
     }
 
-    @Test func `a rescue frees everything and counts a crash only for what was in the model`() async throws {
-        let scene = try await Scene()
+    @Test(arguments: Dialect.allCases)
+    func `a rescue frees everything and counts a crash only for what was in the model`(on dialect: Dialect) async throws
+    {
+        let scene = try await Scene(dialect)
         let (worker, inModel) = try await claimed(scene, keys: 2)
         let prefetched = try await scene.write { connection in
             try WorkerStore().enterModel([inModel[0].fence], of: worker, on: connection)
@@ -78,8 +81,11 @@ struct QueueSchedulerTests {
         #expect(scene.rescues.value.withLock { $0.map(\.freed.count) } == [3])
     }
 
-    @Test func `a job that takes its worker down alone three times is held, with the error kept`() async throws {
-        let scene = try await Scene()
+    @Test(arguments: Dialect.allCases)
+    func `a job that takes its worker down alone three times is held, with the error kept`(on dialect: Dialect)
+        async throws
+    {
+        let scene = try await Scene(dialect)
         try await scene.write { try $0.want(Key([1])) }
         for crash in 0..<3 {
             let suspicion = Suspicion.allCases[min(crash, 2)]
@@ -101,8 +107,10 @@ struct QueueSchedulerTests {
         #expect(listed[0].error?.contains("signal 11") == true)
     }
 
-    @Test func `a worker is declared lost once, by however many servers`() async throws {
-        let scene = try await Scene()
+    @Test(arguments: Dialect.allCases) func `a worker is declared lost once, by however many servers`(
+        on dialect: Dialect
+    ) async throws {
+        let scene = try await Scene(dialect)
         let (worker, jobs) = try await claimed(scene, keys: 1)
         try await scene.write { try WorkerStore().enterModel([jobs[0].fence], of: worker, on: $0) }
         for _ in 0..<3 { try await scene.scheduler.declareLost(worker, because: "signal 9") }
@@ -112,8 +120,10 @@ struct QueueSchedulerTests {
         #expect(scene.rescues.value.withLock { $0.count } == 1)
     }
 
-    @Test func `a worker that beats keeps its jobs, whatever the wall clock does`() async throws {
-        let scene = try await Scene()
+    @Test(arguments: Dialect.allCases) func `a worker that beats keeps its jobs, whatever the wall clock does`(
+        on dialect: Dialect
+    ) async throws {
+        let scene = try await Scene(dialect)
         let (worker, jobs) = try await claimed(scene, keys: 1)
         for second in 0..<30 {
             try await scene.tick(Double(second), wall: .seconds(second.isMultiple(of: 2) ? 900_000 : -900_000))
@@ -123,17 +133,20 @@ struct QueueSchedulerTests {
         #expect(try await scene.state(of: jobs[0].key)?.state == .running(fence: jobs[0].fence))
     }
 
-    @Test func `a server that was suspended takes nobody's work`() async throws {
-        let scene = try await Scene()
+    @Test(arguments: Dialect.allCases) func `a server that was suspended takes nobody's work`(on dialect: Dialect)
+        async throws
+    {
+        let scene = try await Scene(dialect)
         let (_, jobs) = try await claimed(scene, keys: 1)
         for hour in 0..<4 { try await scene.tick(Double(hour) * 3600) }
         #expect(try await scene.state(of: jobs[0].key)?.state == .running(fence: jobs[0].fence))
     }
 
+    /// PostgreSQL has no such lock.
     @Test func `a user who holds the write lock for long makes no worker lost`() async throws {
-        let scene = try await Scene()
+        let scene = try await Scene(.sqlite)
         let (worker, jobs) = try await claimed(scene, keys: 1)
-        let user = try Shell(scene.file.path)
+        let user = try Shell(scene.place.address)
         for round in 0..<8 {
             try user.tell("BEGIN IMMEDIATE")
             async let looked: Void = scene.tick(Double(round) * 9)
@@ -147,8 +160,10 @@ struct QueueSchedulerTests {
         #expect(try await scene.state(of: jobs[0].key)?.state == .running(fence: jobs[0].fence))
     }
 
-    @Test func `a failed job becomes available when its moment has come`() async throws {
-        let scene = try await Scene()
+    @Test(arguments: Dialect.allCases) func `a failed job becomes available when its moment has come`(
+        on dialect: Dialect
+    ) async throws {
+        let scene = try await Scene(dialect)
         let (_, jobs) = try await claimed(scene, keys: 1)
         let failure = JobFailure(reason: "busy", error: "the model is busy", isRetryable: true)
         let settlement = try await scene.write {
@@ -162,10 +177,12 @@ struct QueueSchedulerTests {
         #expect(try await scene.state(of: jobs[0].key)?.attempt == 1)
     }
 
-    @Test func `promotion goes on where one step was not enough`() async throws {
+    @Test(arguments: Dialect.allCases) func `promotion goes on where one step was not enough`(on dialect: Dialect)
+        async throws
+    {
         var settings = QueueScheduler.Settings()
         settings.stepRows = 10
-        let scene = try await Scene(settings)
+        let scene = try await Scene(dialect, settings)
         let (_, jobs) = try await claimed(scene, keys: 25)
         let failure = JobFailure(reason: "busy", error: "busy", isRetryable: true)
         try await scene.write { connection in
@@ -181,8 +198,10 @@ struct QueueSchedulerTests {
         #expect(available == [10, 20, 25, 25])
     }
 
-    @Test func `a job claimed under an ended incarnation is freed and counts nothing`() async throws {
-        let scene = try await Scene()
+    @Test(arguments: Dialect.allCases) func `a job claimed under an ended incarnation is freed and counts nothing`(
+        on dialect: Dialect
+    ) async throws {
+        let scene = try await Scene(dialect)
         let (late, left) = try await scene.write { connection in
             (try connection.worker(), try connection.worker())
         }
@@ -206,10 +225,12 @@ struct QueueSchedulerTests {
         #expect(scene.rescues.value.withLock { $0.count } == 2)
     }
 
-    @Test func `a rescue whose rows cannot be put right is undone and done again`() async throws {
+    @Test(arguments: Dialect.allCases) func `a rescue whose rows cannot be put right is undone and done again`(
+        on dialect: Dialect
+    ) async throws {
         struct Refused: Error {}
         let refusals = Countdown(2)
-        let scene = try await Scene { _ in if refusals.takeOne() { throw Refused() } }
+        let scene = try await Scene(dialect) { _ in if refusals.takeOne() { throw Refused() } }
         let (worker, jobs) = try await claimed(scene, keys: 1)
         for _ in 0..<2 {
             await #expect(throws: Refused.self) { try await scene.scheduler.declareLost(worker, because: "signal 9") }
@@ -219,13 +240,15 @@ struct QueueSchedulerTests {
         #expect(try await scene.state(of: jobs[0].key)?.state == .available)
     }
 
-    @Test func `pruning keeps up with a busy feed and forgets ended workers`() async throws {
+    @Test(arguments: Dialect.allCases) func `pruning keeps up with a busy feed and forgets ended workers`(
+        on dialect: Dialect
+    ) async throws {
         var settings = QueueScheduler.Settings()
         settings.stepRows = 10
         settings.workerRetention = .seconds(60)
-        let scene = try await Scene(settings)
+        let scene = try await Scene(dialect, settings)
         try await scene.write { connection in
-            try FeedStore().append(Array(1...35), of: SourceID(1), now: scene.wall, on: connection)
+            try connection.feed(Array(1...35))
             _ = try WorkerStore().end(try connection.worker(), as: .stopped, on: connection)
         }
         var floors: [Int64] = []
@@ -238,8 +261,10 @@ struct QueueSchedulerTests {
         #expect(workers == 0)
     }
 
-    @Test func `a parent finds the incarnations of its child, the ended ones left out`() async throws {
-        let scene = try await Scene()
+    @Test(arguments: Dialect.allCases) func `a parent finds the incarnations of its child, the ended ones left out`(
+        on dialect: Dialect
+    ) async throws {
+        let scene = try await Scene(dialect)
         let workers = try await scene.write { connection in try (0..<2).map { _ in try connection.worker() } }
         try await scene.scheduler.declareLost(workers[0], because: "signal 9")
         #expect(try await scene.scheduler.incarnations(host: "host", pid: 7) == [workers[1]])

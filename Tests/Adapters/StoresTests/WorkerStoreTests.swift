@@ -1,5 +1,5 @@
 import Core
-import DatabaseSQLite
+import TestDatabases
 import Testing
 
 @testable import Core
@@ -7,25 +7,19 @@ import Testing
 struct WorkerStoreTests {
     let store = WorkerStore()
 
-    private func onTable(_ body: @escaping @Sendable (any Connection) throws -> Void) async throws {
-        let file = DatabaseFile()
-        let database = try await file.open()
-        try await database.write { try body($0) }
-        await database.close()
-    }
-
     private func moment(_ seconds: Int64) -> Timestamp { Timestamp(microseconds: seconds * 1_000_000) }
 
-    @Test func `each start is an incarnation of its own`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `each start is an incarnation of its own`(on dialect: Dialect) async throws
+    {
+        try await onTables(dialect) { connection throws in
             let (first, second) = (try connection.worker("same"), try connection.worker("same"))
             #expect(first < second)
             #expect(try store.beats(on: connection) == [first: 0, second: 0])
         }
     }
 
-    @Test func `a beat is a larger number`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `a beat is a larger number`(on dialect: Dialect) async throws {
+        try await onTables(dialect) { connection throws in
             let worker = try connection.worker()
             #expect(try store.beat(worker, now: moment(5), on: connection))
             #expect(try store.beat(worker, now: moment(3), on: connection))
@@ -33,9 +27,9 @@ struct WorkerStoreTests {
         }
     }
 
-    @Test(arguments: [WorkerEnd.lost, .stopped])
-    func `an ended incarnation beats no more and ends once`(end: WorkerEnd) async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases, [WorkerEnd.lost, .stopped])
+    func `an ended incarnation beats no more and ends once`(on dialect: Dialect, end: WorkerEnd) async throws {
+        try await onTables(dialect) { connection throws in
             let worker = try connection.worker()
             #expect(try store.end(worker, as: end, on: connection))
             #expect(try !store.end(worker, as: .lost, on: connection))
@@ -45,16 +39,19 @@ struct WorkerStoreTests {
         }
     }
 
-    @Test func `nobody beats for a worker that never was`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `nobody beats for a worker that never was`(on dialect: Dialect) async throws
+    {
+        try await onTables(dialect) { connection throws in
             #expect(try !store.beat(WorkerID(99), now: moment(5), on: connection))
             #expect(try !store.end(WorkerID(99), as: .lost, on: connection))
             #expect(try store.fencesInModel(of: WorkerID(99), on: connection) == [])
         }
     }
 
-    @Test func `what is in the model is written down whole each time`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `what is in the model is written down whole each time`(on dialect: Dialect)
+        async throws
+    {
+        try await onTables(dialect) { connection throws in
             let (worker, other) = (try connection.worker(), try connection.worker())
             for fences in [Set<Int64>(), [7], [9, .max, 1], [2], []] {
                 try store.enterModel(fences, of: worker, on: connection)
@@ -65,8 +62,8 @@ struct WorkerStoreTests {
         }
     }
 
-    @Test func `totals add up and people see them`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `totals add up and people see them`(on dialect: Dialect) async throws {
+        try await onTables(dialect) { connection throws in
             let worker = try connection.worker("one")
             try store.ready(worker, device: "cpu", model: "tiny", endpoint: "unix:/s", on: connection)
             try store.count(succeeded: 5, failed: 1, skipped: 2, truncated: 1, of: worker, on: connection)
@@ -82,8 +79,10 @@ struct WorkerStoreTests {
         }
     }
 
-    @Test func `the living are listed first, those who said goodbye not at all`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `the living are listed first, those who said goodbye not at all`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             let workers = try ["lost", "alive", "stopped"].map { try connection.worker($0) }
             _ = try store.end(workers[0], as: .lost, on: connection)
             _ = try store.end(workers[2], as: .stopped, on: connection)
@@ -91,8 +90,10 @@ struct WorkerStoreTests {
         }
     }
 
-    @Test func `ended incarnations are forgotten in time, but none that still holds a job`() async throws {
-        try await onTable { connection throws in
+    @Test(arguments: Dialect.allCases) func `ended incarnations are forgotten in time, but none that still holds a job`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
             let workers = try (0..<4).map { _ in try connection.worker() }
             for worker in workers {
                 _ = try store.beat(worker, now: moment(worker == workers[3] ? 90 : 10), on: connection)

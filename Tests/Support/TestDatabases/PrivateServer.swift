@@ -11,6 +11,33 @@ package final class PrivateServer: Sendable {
         url = try await Program.run(Self.script, ["start"] + settings)
     }
 
+    /// A server that follows `primary` and can only be read.
+    package static func replica(of primary: PrivateServer) async throws -> PrivateServer {
+        let replica = try await PrivateServer()
+        let (data, configuration) = (try await replica.data, try await replica.configuration)
+        try await replica.stop("fast")
+        try await run("bash", ["-c", "rm -rf \"$0\"", data])
+        try await run(
+            "pg_basebackup",
+            ["--pgdata=\(data)", "--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--dbname=\(primary.url)"])
+        try await run("bash", ["-c", "printf '%s' \"$1\" >\"$0/postgresql.conf\"", data, configuration])
+        try await replica.start()
+        return replica
+    }
+
+    private var configuration: String {
+        get async throws { try await Self.run("cat", ["\(data)/postgresql.conf"]) }
+    }
+
+    /// The folder of its socket.
+    package var address: String {
+        String(url.drop { $0 != "@" }.dropFirst().prefix { $0 != ":" }).replacing("%2F", with: "/")
+    }
+
+    package var port: String {
+        String(url.split(separator: ":").last?.prefix { $0 != "/" } ?? "")
+    }
+
     deinit {
         _ = try? Program(Self.script, ["stop", url]).output()
     }
@@ -20,7 +47,7 @@ package final class PrivateServer: Sendable {
         get async throws { try await Program.run(Self.script, ["folder", url]) }
     }
 
-    /// Runs one of PostgreSQL's programs as the server's user.
+    /// Runs a program, one of PostgreSQL's or another, as the server's user.
     @discardableResult
     package static func run(_ program: String, _ arguments: [String]) async throws -> String {
         try await Program.run(script, ["run", program] + arguments)
@@ -38,7 +65,6 @@ package final class PrivateServer: Sendable {
 
     /// Starts it again after ``stop(_:)``.
     package func start() async throws {
-        let data = try await data
-        try await Self.run("pg_ctl", ["--pgdata=\(data)", "--log=\(data)/again.log", "--wait", "--silent", "start"])
+        try await Program.run(Self.script, ["again", url])
     }
 }

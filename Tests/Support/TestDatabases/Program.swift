@@ -30,6 +30,12 @@ package final class Program: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Reads on to its end on a thread of its own, so that what it prints does not fill the pipe and stop it.
+    package func ignoreTheRest() {
+        let file = pipe.fileHandleForReading
+        Thread { _ = try? file.readToEnd() }.start()
+    }
+
     /// Waits for its end. - Throws: ``Failed`` with what it printed where it ended with another status than 0.
     @discardableResult
     package func output() throws -> String {
@@ -42,8 +48,9 @@ package final class Program: Sendable {
         return text
     }
 
-    package func kill(_ signal: Int32 = SIGTERM) {
-        Foundation.kill(process.processIdentifier, signal)
+    /// Ends it at once. By the one signal that cannot be blocked: a child inherits what its starter's thread blocks.
+    package func kill() {
+        Foundation.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 

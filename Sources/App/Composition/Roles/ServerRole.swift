@@ -63,6 +63,19 @@ package struct ServerRole: Sendable {
                             return false
                         }
                     },
+                    part("wake-up") {
+                        guard database.dialect == .postgres else { return try await Self.forever() }
+                        var wakeUp = WakeUp(database: database)
+                        while !Task.isCancelled {
+                            do {
+                                while try await wakeUp.look(now: .now) {}
+                            } catch let error as DatabaseError where error.isRetryable {
+                                logger.warning("the queue could not be looked at", metadata: ["error": "\(error)"])
+                            }
+                            try await Task.sleep(
+                                for: await scheduler.isLeader ? WakeUp.pause : WakeUp.standbyPause)
+                        }
+                    },
                     part("upkeep") {
                         try await Self.repeatedly(.seconds(1), logger) {
                             try await upkeep.tick(now: .now)
@@ -90,8 +103,14 @@ package struct ServerRole: Sendable {
             await database.close()
             throw error
         }
+        try? await scheduler.resign()
         await router.close()
         await database.close()
+    }
+
+    /// Waits until cancelled: a part that has nothing to do here.
+    private static func forever() async throws {
+        while !Task.isCancelled { try await Task.sleep(for: .seconds(3600)) }
     }
 
     /// A part that runs until the group shuts down and then is cancelled.

@@ -42,38 +42,99 @@ extension Database {
     @discardableResult
     package func migrate(_ migrations: [Migration] = Migration.all) async throws -> [String] {
         try await write { connection in
-            if connection.dialect == .postgres {
-                // Two that start at once wait for each other here; on SQLite every write transaction is alone.
-                try connection.script(
-                    "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace"
-                )
+            if let applied = try connection.appliedMigrations(newest: migrations.last),
+                migrations.allSatisfy({ applied.contains($0.version) })
+            {
+                // Looked at before anything else: a worker's role may have no right to make a schema.
+                try connection.advanceSequences()
+                return []
             }
-            try connection.script(
-                """
-                CREATE TABLE IF NOT EXISTS \(Table.migration.name(in: connection.dialect))(
-                    version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)
-                """)
-            let applied = try connection.rows(.both("SELECT version FROM \(Table.migration) ORDER BY version"))
-                .map { $0.integer(0) }
-            let newest = migrations.last?.version ?? 0
-            if let foreign = applied.last, foreign > newest {
-                throw DatabaseError(
-                    .newerVersion,
-                    "the database has Millrace schema version \(foreign), this program knows up to \(newest): start a newer millrace"
-                )
-            }
+            try connection.prepareForMigrations()
+            let applied = try connection.appliedMigrations(newest: migrations.last) ?? []
             var names: [String] = []
             for migration in migrations where !applied.contains(migration.version) {
-                try connection.script(migration.text(for: connection.dialect))
-                try connection.run(
-                    .both("INSERT INTO \(Table.migration) VALUES (:version, :name, :now)"),
-                    [
-                        "version": .integer(migration.version), "name": .text(migration.name),
-                        "now": Value(Timestamp.now()),
-                    ])
+                try connection.apply(migration)
                 names.append(migration.name)
             }
+            try connection.advanceSequences()
             return names
         }
+    }
+}
+
+extension Connection {
+    /// The versions that have been applied, or nil where there is no schema yet.
+    ///
+    /// - Throws: ``DatabaseError/Code/newerVersion`` where one is newer than `newest`.
+    fileprivate func appliedMigrations(newest: Migration?) throws(DatabaseError) -> [Int64]? {
+        guard try row(Self.schemaSQL)?.integer(0) == 1 else { return nil }
+        let applied = try rows(.both("SELECT version FROM \(Table.migration) ORDER BY version")).map { $0.integer(0) }
+        let known = newest?.version ?? 0
+        if let foreign = applied.last, foreign > known {
+            throw DatabaseError(
+                .newerVersion,
+                "the database has Millrace schema version \(foreign), this program knows up to \(known): start a newer millrace"
+            )
+        }
+        return applied
+    }
+
+    private static var schemaSQL: SQL {
+        SQL(
+            sqlite: "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'millrace_migration'",
+            postgres: "SELECT to_regclass('millrace.migration') IS NOT NULL")
+    }
+
+    /// Makes room for the list of steps. Two programs that start at once wait for each other here; on SQLite every write
+    /// transaction is alone.
+    fileprivate func prepareForMigrations() throws(DatabaseError) {
+        if dialect == .postgres {
+            try script(
+                "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace"
+            )
+        }
+        try script(
+            """
+            CREATE TABLE IF NOT EXISTS \(Table.migration.name(in: dialect))(
+                version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)
+            """)
+    }
+
+    fileprivate func apply(_ migration: Migration) throws(DatabaseError) {
+        try script(migration.text(for: dialect))
+        try run(
+            .both("INSERT INTO \(Table.migration) VALUES (:version, :name, :now)"),
+            [
+                "version": .integer(migration.version), "name": .text(migration.name), "now": Value(Timestamp.now()),
+            ])
+    }
+
+    /// Moves sequences on that are behind their tables, as they are after a restore of the rows alone: a number that was
+    /// given once must not be given again.
+    fileprivate func advanceSequences() throws(DatabaseError) {
+        guard dialect == .postgres else { return }
+        for behind in try rows(Self.behindSQL) {
+            try run(
+                SQL(postgres: "SELECT setval(CAST(:sequence AS regclass), :last)"),
+                ["sequence": behind[0], "last": behind[1]])
+        }
+    }
+
+    private static var behindSQL: SQL {
+        SQL(
+            postgres: """
+                SELECT sequence, last FROM (VALUES
+                    ('millrace.fence', (SELECT MAX(fence) FROM \(Table.job))),
+                    ('millrace.source_id_seq', (SELECT MAX(id) FROM \(Table.source))),
+                    ('millrace.job_id_seq', (SELECT MAX(id) FROM \(Table.job))),
+                    ('millrace.worker_id_seq', (SELECT MAX(id) FROM \(Table.worker))),
+                    ('millrace.embedding_id_seq', (SELECT MAX(id) FROM \(Table.embedding))),
+                    ('millrace.feed_in_id_seq', (SELECT MAX(id) FROM \(Table.feedIn))),
+                    ('millrace.feed_seq_seq', GREATEST(
+                        (SELECT MAX(seq) FROM \(Table.feed)),
+                        (SELECT CAST(value AS bigint) FROM \(Table.meta) WHERE name = 'feed_floor')))
+                ) AS wanted(sequence, last)
+                WHERE last > COALESCE(pg_sequence_last_value(CAST(sequence AS regclass)), 0)
+                """)
     }
 }

@@ -16,6 +16,7 @@ package struct Table: Hashable, Sendable {
     package static let deadJob = Table(base: "job_dead")
     package static let worker = Table(base: "worker")
     package static let modelLimit = Table(base: "model_limit")
+    package static let leader = Table(base: "leader")
     package static let embedding = Table(base: "embedding")
     package static let feed = Table(base: "feed")
     /// PostgreSQL alone: entries that have not been put in order yet.

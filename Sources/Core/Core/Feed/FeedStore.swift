@@ -16,25 +16,59 @@ package struct FeedStore: Sendable {
         case tooOld(floor: Int64)
     }
 
-    /// Appends an entry per item, in the transaction that changes the items.
+    /// Appends an entry per item, in the transaction that changes the items. On PostgreSQL the entries have no position
+    /// before ``sequence(limit:on:)`` has given them one.
     package func append(
         _ items: [Int64], of source: SourceID, now: Timestamp, on connection: any Connection
     ) throws(DatabaseError) {
-        try connection.runMany(
-            .both("INSERT INTO \(Table.feed)(source_id, item_id, at) VALUES (:source, :item, :now)"),
-            items.map { ["source": Value(source), "item": .integer($0), "now": Value(now)] })
+        guard !items.isEmpty else { return }
+        switch connection.dialect {
+        case .sqlite:
+            try connection.runMany(
+                SQL(sqlite: "INSERT INTO \(Table.feed)(source_id, item_id, at) VALUES (:source, :item, :now)"),
+                items.map { ["source": Value(source), "item": .integer($0), "now": Value(now)] })
+        case .postgres:
+            try connection.run(
+                SQL(
+                    postgres: """
+                        INSERT INTO \(Table.feedIn)(source_id, item_id, at)
+                        SELECT :source::bigint, item, :now::bigint FROM unnest(:items::bigint[]) AS item
+                        """), ["source": Value(source), "now": Value(now), "items": .array(items)])
+        }
+        connection.notify()
     }
+
+    /// Gives positions to entries that have become visible: the order of positions is the order of visibility, which no
+    /// number drawn before a commit can be. One server at a time does it; whoever finds it being done does nothing.
+    ///
+    /// PostgreSQL alone: SQLite's transactions are in order already.
+    ///
+    /// - Returns: how many entries got a position; `limit` where there may be more.
+    package func sequence(limit: Int, on connection: any Connection) throws(DatabaseError) -> Int {
+        guard connection.dialect == .postgres else { return 0 }
+        let isMine = try connection.row(
+            SQL(postgres: "SELECT pg_try_advisory_xact_lock(:lock::bigint)"),
+            ["lock": .integer(AdvisoryLock.sequencer.rawValue)])
+        guard isMine?.integer(0) == 1 else { return 0 }
+        let count = try connection.run(Self.sequenceSQL, ["limit": Value(limit)])
+        if count > 0 { connection.notify() }
+        return count
+    }
+
+    private static let sequenceSQL = SQL(
+        postgres: """
+            WITH visible AS (
+                DELETE FROM \(Table.feedIn)
+                WHERE id IN (SELECT id FROM \(Table.feedIn) ORDER BY id LIMIT :limit)
+                RETURNING id, source_id, item_id, at)
+            INSERT INTO \(Table.feed)(source_id, item_id, at)
+            SELECT source_id, item_id, at FROM visible ORDER BY id
+            """)
 
     /// The newest position, 0 where nothing has ever happened.
     package func head(on connection: any Connection) throws(DatabaseError) -> Int64 {
-        let row = try connection.row(
-            .both(
-                """
-                SELECT MAX(
-                    COALESCE((SELECT MAX(seq) FROM \(Table.feed)), 0),
-                    (SELECT CAST(value AS INTEGER) FROM \(Table.meta) WHERE name = 'feed_floor'))
-                """))
-        return row?.integer(0) ?? 0
+        let newest = try connection.row(.both("SELECT COALESCE(MAX(seq), 0) FROM \(Table.feed)"))?.integer(0) ?? 0
+        return max(newest, try floor(on: connection))
     }
 
     /// Reads on from `position`. Floor and entries are of one transaction.
@@ -52,7 +86,7 @@ package struct FeedStore: Sendable {
 
     /// Positions up to and including the floor are gone.
     package func floor(on connection: any Connection) throws(DatabaseError) -> Int64 {
-        try connection.row(.both("SELECT CAST(value AS INTEGER) FROM \(Table.meta) WHERE name = 'feed_floor'"))?
+        try connection.row(.both("SELECT CAST(value AS BIGINT) FROM \(Table.meta) WHERE name = 'feed_floor'"))?
             .integer(0) ?? 0
     }
 

@@ -27,6 +27,57 @@ package struct EmbeddingStore: Sendable {
         RETURNING id
         """)
 
+    /// One present vector to be written.
+    package struct Entrance: Sendable {
+        package let key: Key
+        /// Unit length.
+        package let vector: [Float]
+        package let hash: [UInt8]
+
+        package init(key: Key, vector: [Float], hash: [UInt8]) {
+            self.key = key
+            self.vector = vector
+            self.hash = hash
+        }
+    }
+
+    /// Writes many items' present vectors, each key once. - Returns: the items' numbers, in no order.
+    package func put(
+        _ entrances: [Entrance], space: String, source: SourceID, now: Timestamp, on connection: any Connection
+    ) throws(DatabaseError) -> [Int64] {
+        guard connection.dialect == .postgres else {
+            var items: [Int64] = []
+            for entrance in entrances {
+                items.append(
+                    try put(
+                        entrance.vector, hash: entrance.hash, space: space, key: entrance.key, source: source, now: now,
+                        on: connection))
+            }
+            return items
+        }
+        guard !entrances.isEmpty else { return [] }
+        return try connection.rows(
+            Self.putManySQL,
+            [
+                "source": Value(source), "space": .text(space), "now": Value(now),
+                "keys": TextArray(entrances.map(\.key.literal)).value, "hashes": .array(entrances.map(\.hash)),
+                "vectors": .array(entrances.map(\.vector.littleEndianBytes)),
+            ]
+        ).map { $0.integer(0) }
+    }
+
+    private static let putManySQL = SQL(
+        postgres: """
+            INSERT INTO \(Table.embedding)(source_id, key, space, input_hash, vector, embedded_at)
+            SELECT :source::bigint, key, :space, hash, vector, :now::bigint
+            FROM unnest(:keys::text[], :hashes::bytea[], :vectors::bytea[]) AS entrance(key, hash, vector)
+            ORDER BY key
+            ON CONFLICT (source_id, key) DO UPDATE SET
+                space = excluded.space, input_hash = excluded.input_hash, vector = excluded.vector,
+                embedded_at = excluded.embedded_at
+            RETURNING id
+            """)
+
     /// Removes the item's embedding. - Returns: the item's number, if there was one, for the feed.
     package func remove(
         _ key: Key, source: SourceID, on connection: any Connection
@@ -47,6 +98,14 @@ package struct EmbeddingStore: Sendable {
 
     /// The embeddings of these items; an item without one is missing from the answer.
     package func entries(_ items: [Int64], on connection: any Connection) throws(DatabaseError) -> [Entry] {
+        if connection.dialect == .postgres {
+            return try connection.rows(
+                SQL(
+                    postgres:
+                        "SELECT id, source_id, space, vector FROM \(Table.embedding) WHERE id = ANY (:ids::bigint[])"),
+                ["ids": .array(items)]
+            ).map(Self.entry)
+        }
         var entries: [Entry] = []
         for item in items {
             let row = try connection.row(
@@ -77,6 +136,13 @@ package struct EmbeddingStore: Sendable {
         of items: [Int64], on connection: any Connection
     ) throws(DatabaseError) -> [Int64: (source: SourceID, key: Key)] {
         var keys: [Int64: (SourceID, Key)] = [:]
+        if connection.dialect == .postgres {
+            let rows = try connection.rows(
+                SQL(postgres: "SELECT id, source_id, key FROM \(Table.embedding) WHERE id = ANY (:ids::bigint[])"),
+                ["ids": .array(items)])
+            for row in rows { keys[row.integer(0)] = (row.id(1), Key(literal: row.text(2))) }
+            return keys
+        }
         for item in items {
             let row = try connection.row(
                 .both("SELECT source_id, key FROM \(Table.embedding) WHERE id = :id"), ["id": .integer(item)])

@@ -32,7 +32,7 @@ extension JobStore {
             .both(
                 """
                 SELECT id, source_id, key, state, attempt, error, run_at FROM \(Table.job)
-                WHERE state = :state AND id > :after AND (:source IS NULL OR source_id = :source)
+                WHERE state = :state AND id > :after AND (CAST(:source AS BIGINT) IS NULL OR source_id = :source)
                 ORDER BY id LIMIT :limit
                 """),
             [
@@ -55,7 +55,7 @@ extension JobStore {
             .both(
                 """
                 SELECT source_id, key, attempt, reason, error, died_at FROM \(Table.deadJob)
-                WHERE (source_id, key) > (:after_source, :after_key) AND (:source IS NULL OR source_id = :source)
+                WHERE (source_id, key) > (:after_source, :after_key) AND (CAST(:source AS BIGINT) IS NULL OR source_id = :source)
                 ORDER BY source_id, key LIMIT :limit
                 """),
             [
@@ -109,11 +109,11 @@ extension JobStore {
             .both(
                 """
                 SELECT key FROM \(Table.deadJob)
-                WHERE source_id = :source AND (:reason IS NULL OR reason = :reason) AND (:key IS NULL OR key = :key)
+                WHERE source_id = :source AND (CAST(:reason AS TEXT) IS NULL OR reason = :reason) AND (CAST(:key AS TEXT) IS NULL OR key = :key)
                 UNION ALL
                 SELECT key FROM \(Table.job)
-                WHERE source_id = :source AND state = 'held' AND (:reason IS NULL OR :held = :reason)
-                    AND (:key IS NULL OR key = :key)
+                WHERE source_id = :source AND state = 'held' AND (CAST(:reason AS TEXT) IS NULL OR :held = :reason)
+                    AND (CAST(:key AS TEXT) IS NULL OR key = :key)
                 LIMIT :limit
                 """), parameters
         ).map { Key(literal: $0.text(0)) }

@@ -14,12 +14,7 @@ extension JobStore {
         _ worker: WorkerID, error: String, on connection: any Connection
     ) throws(DatabaseError) -> Rescue {
         let fences = try WorkerStore().fencesInModel(of: worker, on: connection)
-        let rows = try connection.rows(
-            .both(
-                """
-                SELECT state, wanted_rev, claimed_rev, attempt, crashes, alone_crashes, fence, run_at, id, source_id, key
-                FROM \(Table.job) WHERE worker_id = :worker AND state = 'running'
-                """), ["worker": Value(worker)])
+        let rows = try connection.rows(Self.heldSQL, ["worker": Value(worker)])
         let inModel = rows.count { fences.contains($0.integer(6)) }
         var rescue = Rescue()
         for row in rows {
@@ -36,17 +31,22 @@ extension JobStore {
         return rescue
     }
 
+    /// A job that a user's transaction is writing just now is not waited for: ``freeOrphans(on:)`` frees it later.
+    private static let heldSQL = SQL(sqlite: held(skipping: ""), postgres: held(skipping: skipLocked))
+
+    private static func held(skipping lock: String) -> SQLText {
+        """
+        SELECT state, wanted_rev, claimed_rev, attempt, crashes, alone_crashes, fence, run_at, id, source_id, key
+        FROM \(Table.job) WHERE worker_id = :worker AND state = 'running' \(lock)
+        """
+    }
+
+    private static let skipLocked = "FOR NO KEY UPDATE SKIP LOCKED"
+
     /// Frees the jobs whose worker has ended and yet holds them: it claimed before it knew that it had been declared
     /// lost, or said goodbye before it could hand them back. Nobody saw a process die, so nothing is counted.
     package func freeOrphans(on connection: any Connection) throws(DatabaseError) -> Rescue {
-        let rows = try connection.rows(
-            .both(
-                """
-                UPDATE \(Table.job) SET state = 'available', worker_id = NULL
-                WHERE state = 'running' AND worker_id NOT IN (
-                    SELECT id FROM \(Table.worker) WHERE state IN ('starting', 'ready', 'draining'))
-                RETURNING id, source_id, key, fence, attempt, crashes
-                """))
+        let rows = try connection.rows(Self.orphansSQL)
         return Rescue(
             freed: rows.map { row in
                 Job(
@@ -55,16 +55,34 @@ extension JobStore {
             })
     }
 
+    private static let orphansSQL = SQL(sqlite: orphans(skipping: ""), postgres: orphans(skipping: skipLocked))
+
+    private static func orphans(skipping lock: String) -> SQLText {
+        """
+        UPDATE \(Table.job) SET state = 'available', worker_id = NULL
+        WHERE id IN (
+            SELECT id FROM \(Table.job)
+            WHERE state = 'running' AND worker_id NOT IN (
+                SELECT id FROM \(Table.worker) WHERE state IN ('starting', 'ready', 'draining'))
+            \(lock))
+        RETURNING id, source_id, key, fence, attempt, crashes
+        """
+    }
+
     /// Makes scheduled jobs available whose moment has come, at most `limit` of them.
     package func promote(now: Timestamp, limit: Int, on connection: any Connection) throws(DatabaseError) -> Int {
-        try connection.run(
-            .both(
-                """
-                UPDATE \(Table.job) SET state = 'available', run_at = NULL
-                WHERE id IN (
-                    SELECT id FROM \(Table.job) WHERE state = 'scheduled' AND run_at <= :now
-                    ORDER BY run_at LIMIT :limit)
-                """), ["now": Value(now), "limit": Value(limit)])
+        try connection.run(Self.promoteSQL, ["now": Value(now), "limit": Value(limit)])
+    }
+
+    private static let promoteSQL = SQL(sqlite: promote(skipping: ""), postgres: promote(skipping: skipLocked))
+
+    private static func promote(skipping lock: String) -> SQLText {
+        """
+        UPDATE \(Table.job) SET state = 'available', run_at = NULL
+        WHERE id IN (
+            SELECT id FROM \(Table.job) WHERE state = 'scheduled' AND run_at <= :now
+            ORDER BY run_at LIMIT :limit \(lock))
+        """
     }
 
     /// The moment at which the next scheduled job becomes due, or nil.

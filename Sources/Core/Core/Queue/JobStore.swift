@@ -50,78 +50,39 @@ package struct JobStore: Sendable {
         """)
 
     private func nextFence(on connection: any Connection) throws(DatabaseError) -> Int64? {
-        try connection.row(
-            .both("UPDATE \(Table.counter) SET value = value + 1 WHERE name = 'fence' RETURNING value"))?.integer(0)
+        try connection.row(Self.fenceSQL)?.integer(0)
     }
 
+    private static let fenceSQL = SQL(
+        sqlite: "UPDATE \(Table.counter) SET value = value + 1 WHERE name = 'fence' RETURNING value",
+        postgres: "SELECT nextval('millrace.fence')")
+
+    /// On PostgreSQL jobs that another transaction has, a claim's or a user's, are passed by; they are picked in a step of
+    /// its own, since a plan may run a part of another step more than once, and then each run would pick other jobs.
     private static let claimSQL = SQL(
         sqlite: """
             UPDATE \(Table.job)
             SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
-            WHERE id IN (
-                SELECT id FROM \(Table.job)
-                WHERE state = 'available' AND crashes BETWEEN :least AND :most
-                    AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
-                ORDER BY crashes, priority DESC, id
-                LIMIT :limit)
+            WHERE id IN (\(pick))
+            RETURNING id, source_id, key, attempt, crashes
+            """,
+        postgres: """
+            WITH picked AS MATERIALIZED (\(pick) FOR NO KEY UPDATE SKIP LOCKED)
+            UPDATE \(Table.job)
+            SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
+            WHERE id IN (SELECT id FROM picked)
             RETURNING id, source_id, key, attempt, crashes
             """)
 
-    // MARK: Settle
-
-    /// Whether `job`'s claim is still the present one, and whether nobody has wished for the row again since.
-    package enum Standing: Sendable {
-        case lost
-        case current
-        case superseded
-        /// Somebody else's transaction has it.
-        case locked
-    }
-
-    /// Looks at the claims of `jobs`; as many answers as jobs. In a settling transaction this comes first.
-    package func standing(of jobs: [Job], on connection: any Connection) throws(DatabaseError) -> [Standing] {
-        var standings: [Standing] = []
-        standings.reserveCapacity(jobs.count)
-        for job in jobs {
-            let row = try connection.row(Self.standingSQL, ["id": Value(job.id), "fence": .integer(job.fence)])
-            standings.append(row.map { $0.integer(0) != 0 ? .current : .superseded } ?? .lost)
-        }
-        return standings
-    }
-
-    private static let standingSQL = SQL.both(
+    private static let pick: SQLText = """
+        SELECT id FROM \(Table.job)
+        WHERE state = 'available' AND crashes BETWEEN :least AND :most
+            AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
+        ORDER BY crashes, priority DESC, id
+        LIMIT :limit
         """
-        SELECT wanted_rev = claimed_rev FROM \(Table.job)
-        WHERE id = :id AND fence = :fence AND state = 'running'
-        """)
 
-    /// The jobs' work is done and written: they cease to exist, and so does what is known of an earlier death.
-    ///
-    /// A job whose fence is not that of the present claim is passed by.
-    package func finish(_ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
-        let counts = try connection.runMany(
-            .both("DELETE FROM \(Table.job) WHERE id = :id AND fence = :fence AND state = 'running'"),
-            jobs.map(claimParameters))
-        let finished = zip(jobs, counts).filter { $0.1 == 1 }.map(\.0)
-        try connection.runMany(
-            .both("DELETE FROM \(Table.deadJob) WHERE source_id = :source AND key = :key"),
-            finished.map { ["source": Value($0.source), "key": .text($0.key.literal)] })
-    }
-
-    /// Puts jobs back that their worker gives up unharmed, or whose row has changed since it was read.
-    package func requeue(_ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
-        try connection.runMany(
-            .both(
-                """
-                UPDATE \(Table.job) SET state = 'available', worker_id = NULL
-                WHERE id = :id AND fence = :fence AND state = 'running'
-                """),
-            jobs.map(claimParameters))
-    }
-
-    private func claimParameters(_ job: Job) -> Parameters {
-        ["id": Value(job.id), "fence": .integer(job.fence)]
-    }
+    // MARK: Fail
 
     /// Records that a job's work failed: it is tried again later, or moved to the dead with its whole error.
     ///

@@ -2,7 +2,9 @@ package import Logging
 
 /// The server's round over the queue: rescue what lost workers held, promote what is due, prune what nobody needs.
 ///
-/// Every step is idempotent, so that two servers doing it at once waste work and harm nothing.
+/// Of several servers one does it, chosen through the database (``Leadership``); the others watch the workers' beats too, so
+/// that one who takes over need not begin to watch. Every step is idempotent, so that two servers doing it at once would
+/// waste work and harm nothing.
 package actor QueueScheduler {
     package struct Settings: Sendable {
         /// How long a worker's beat may stay the same, as seen from here.
@@ -26,11 +28,14 @@ package actor QueueScheduler {
     private let settings: Settings
     private let logger: Logger
     private let rescuer: Rescuer
-    private var observer: StalenessObserver
+    private var observer: StalenessObserver<WorkerID>
+    private var leadership: Leadership
     private var nextPrune: ContinuousClock.Instant?
 
+    /// - Parameter holder: this server, by a name that no other process ever has.
     package init(
-        database: any Database, jobs: JobStore = JobStore(), settings: Settings = Settings(), logger: Logger,
+        database: any Database, jobs: JobStore = JobStore(), settings: Settings = Settings(),
+        holder: String = String(UInt64.random(in: 0...UInt64.max), radix: 16), logger: Logger,
         afterRescue: @escaping @Sendable (any Connection, JobStore.Rescue) throws -> Void
     ) {
         self.database = database
@@ -39,31 +44,59 @@ package actor QueueScheduler {
         self.logger = logger
         rescuer = Rescuer(database: database, jobs: jobs, logger: logger, afterRescue: afterRescue)
         observer = StalenessObserver(lease: settings.lease, longestStep: settings.longestStep)
+        leadership = Leadership(holder: holder, lease: settings.lease, longestStep: settings.longestStep)
     }
+
+    /// Whether this server does the queue's upkeep now.
+    package var isLeader: Bool { leadership.term != nil }
 
     /// One round; call it twice a second.
     package func tick(now: ContinuousClock.Instant, wall: Timestamp) async throws {
-        let (jobs, afterRescue) = (jobs, rescuer.afterRescue)
-        let limit = settings.stepRows
-        // A write transaction: while a user holds the write lock no worker can beat, and none is looked at either.
-        let (beats, orphans) = try await database.write { connection in
-            if let due = try jobs.nextDue(on: connection), due <= wall {
-                _ = try jobs.promote(now: wall, limit: limit, on: connection)
+        var leadership = leadership
+        try await leadership.look(on: database, now: now)
+        self.leadership = leadership
+        let round = try await round(wall: wall)
+        if round.orphans > 0 {
+            logger.warning("jobs of workers that had ended were freed", metadata: ["freed": "\(round.orphans)"])
+        }
+        let stale = observer.look(at: round.beats, now: now)
+        guard let term = leadership.term else { return }
+        for worker in stale {
+            try await rescuer.declareLost(worker, because: "its beat stood still for \(settings.lease)") { connection in
+                try Leadership.stands(term, on: connection)
             }
-            let orphans = try jobs.freeOrphans(on: connection)
-            if !orphans.freed.isEmpty { try afterRescue(connection, orphans) }
-            return (try WorkerStore().beats(on: connection), orphans.freed.count)
-        }
-        if orphans > 0 {
-            logger.warning("jobs of workers that had ended were freed", metadata: ["freed": "\(orphans)"])
-        }
-        for worker in observer.look(at: beats, now: now) {
-            try await declareLost(worker, because: "its beat stood still for \(settings.lease)")
         }
         if nextPrune.map({ $0 <= now }) ?? true {
             nextPrune = now + .seconds(10)
             // A full step left something over: go on with the next round, or a busy feed outgrows its pruning.
-            if try await prune(wall: wall) >= settings.stepRows { nextPrune = now }
+            if try await prune(wall: wall, in: term) >= settings.stepRows { nextPrune = now }
+        }
+    }
+
+    /// Says goodbye, so that another server takes over at once.
+    package func resign() async throws {
+        var leadership = leadership
+        try await leadership.resign(on: database)
+        self.leadership = leadership
+    }
+
+    /// What is due, and who has beaten.
+    ///
+    /// A write transaction: while a user holds SQLite's write lock no worker can beat, and none is looked at either.
+    private func round(wall: Timestamp) async throws -> (beats: [WorkerID: Int64], orphans: Int) {
+        let (jobs, afterRescue, term, limit) = (jobs, rescuer.afterRescue, leadership.term, settings.stepRows)
+        return try await database.write { connection in
+            let beats = try WorkerStore().beats(on: connection)
+            guard let term, try Leadership.stands(term, on: connection) else { return (beats, 0) }
+            if let due = try jobs.nextDue(on: connection), due <= wall {
+                if try jobs.promote(now: wall, limit: limit, on: connection) > 0 { connection.notify() }
+            }
+            let orphans = try jobs.freeOrphans(on: connection)
+            if !orphans.freed.isEmpty {
+                try afterRescue(connection, orphans)
+                connection.notify()
+            }
+            return (beats, orphans.freed.count)
         }
     }
 
@@ -86,9 +119,10 @@ package actor QueueScheduler {
     }
 
     /// - Returns: the number of feed entries removed.
-    private func prune(wall: Timestamp) async throws -> Int {
+    private func prune(wall: Timestamp, in term: Leadership.Term) async throws -> Int {
         let settings = settings
         return try await database.write { connection in
+            guard try Leadership.stands(term, on: connection) else { return 0 }
             _ = try WorkerStore().prune(endedBefore: wall - settings.workerRetention, on: connection)
             return try FeedStore().prune(
                 followersSeenSince: wall - settings.followerRetention, rows: settings.feedRows,

@@ -20,13 +20,21 @@ package struct Rescuer: Sendable {
     }
 
     /// Ends a worker's incarnation and frees what it held; at once when its parent has seen the process die.
-    package func declareLost(_ worker: WorkerID, because reason: String) async throws {
+    ///
+    /// - Parameter isEntitled: asked first, in the same transaction; where it says no, nothing is done.
+    package func declareLost(
+        _ worker: WorkerID, because reason: String,
+        where isEntitled: @escaping @Sendable (any Connection) throws -> Bool = { _ in true }
+    ) async throws {
         let (jobs, afterRescue) = (jobs, afterRescue)
         let rescue = try await database.write { connection -> JobStore.Rescue? in
-            guard try WorkerStore().end(worker, as: .lost, on: connection) else { return nil }
+            guard try isEntitled(connection), try WorkerStore().end(worker, as: .lost, on: connection) else {
+                return nil
+            }
             let rescue = try jobs.rescue(
                 worker, error: "worker \(worker) died while this was in its model: \(reason)", on: connection)
             try afterRescue(connection, rescue)
+            connection.notify()
             return rescue
         }
         guard let rescue else { return }

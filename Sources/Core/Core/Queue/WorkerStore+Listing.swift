@@ -45,7 +45,7 @@ extension WorkerStore {
     /// What all workers together have ever settled: grows while the table's rows live.
     package func totalSettled(on connection: any Connection) throws(DatabaseError) -> Int {
         let row = try connection.row(
-            .both("SELECT COALESCE(SUM(succeeded + failed + skipped), 0) FROM \(Table.worker)"))
+            .both("SELECT CAST(COALESCE(SUM(succeeded + failed + skipped), 0) AS BIGINT) FROM \(Table.worker)"))
         return Int(row?.integer(0) ?? 0)
     }
 }

@@ -44,7 +44,8 @@ package struct AttachRequest: Sendable {
             }
             guard column.type?.builtIn != "bytea" else {
                 throw SourceError(
-                    .unknownColumn, "column \"\(column.name)\" of \"\(shape.table)\" is bytea: name one that holds text")
+                    .unknownColumn, "column \"\(column.name)\" of \"\(shape.table)\" is bytea: name one that holds text"
+                )
             }
             textColumns.append(column.name)
         }
@@ -100,7 +101,8 @@ package struct AttachRequest: Sendable {
             guard column.isNotNull || column.primaryKeyPlace > 0 else {
                 throw SourceError(
                     .badKey,
-                    "key column \"\(column.name)\" of \"\(shape.table)\" may be NULL: declare it NOT NULL, or \(advice)")
+                    "key column \"\(column.name)\" of \"\(shape.table)\" may be NULL: declare it NOT NULL, or \(advice)"
+                )
             }
         }
         // Pages are read in the key's order, for which PostgreSQL needs the index's. SQLite's sources keep the written one,

@@ -7,51 +7,60 @@ extension Attachment {
     /// - Returns: the names of what was dropped.
     package func remove(_ collection: String, erases: Bool) async throws -> [String] {
         let (database, sources) = (database, sources)
-        let source = try await database.read { connection in try sources.named(collection, on: connection) }
+        let (source, present) = try await database.read { connection in
+            let source = try sources.named(collection, on: connection)
+            return (source, try Self.present(source, on: connection))
+        }
+        let isPostgres = source.definition.dialect == .postgres
         // A large table's vectors are more than one short transaction: in pages, while nothing is claimed.
-        if erases, source.definition.dialect == .postgres {
+        if erases, isPostgres {
             try await suspend(collection)
             try await Erasure(database: database, source: source).run()
         }
-        let isPostgres = source.definition.dialect == .postgres
-        let dropped = try await lock.write(try await lockable(source), .everything) { connection in
-            let source = try sources.named(collection, on: connection)
-            let dropped = try Self.dropObjects(of: source, erases: erases && !isPostgres, on: connection)
+        try await lock.write(try await lockable(source), .everything) { connection in
+            try Self.dropObjects(of: source, erases: erases && !isPostgres, on: connection)
             if isPostgres {
                 try sources.suspend(source.id, fault: nil, on: connection)
             } else {
                 try Self.forget(source, on: connection)
             }
-            return dropped
         }
-        guard isPostgres else { return dropped }
+        guard isPostgres else { return present }
         // All its embeddings at once, which takes a while: the table is free again.
         try await database.write { connection in
             try TableLock.wait(for: .seconds(10), on: connection)
             try Self.forget(source, on: connection)
         }
-        return dropped
+        return present
     }
 
-    private static func dropObjects(
-        of source: Source, erases: Bool, on connection: any Connection
-    ) throws -> [String] {
+    /// The names of what the source has put into the database, the status column last.
+    private static func present(_ source: Source, on connection: any Connection) throws -> [String] {
         let definition = source.definition
-        let ddl = source.ddl
-        var dropped = try ObjectCheck.present(ddl.objects.map(\.name), beside: definition.tableName, on: connection)
-        try connection.script(ddl.dropObjects)
-        // The table may be gone, or have lost columns: the source can be taken off all the same.
-        let shape = try? connection.attempt { try TableShape.read(definition.tableName, on: connection) }
-        guard let shape else { return dropped }
-        if definition.madeStatusColumn, shape.has(definition.status) {
-            try connection.script(ddl.dropStatusColumn)
-            dropped.append("column \(definition.status)")
+        let objects = try ObjectCheck.present(
+            source.ddl.objects.map(\.name), beside: definition.tableName, on: connection)
+        let hasStatus = try shape(of: source, on: connection)?.has(definition.status) == true
+        return objects + (definition.madeStatusColumn && hasStatus ? ["column \(definition.status)"] : [])
+    }
+
+    /// nil where the table is gone: the source can be taken off all the same.
+    private static func shape(of source: Source, on connection: any Connection) throws -> TableShape? {
+        do {
+            return try TableShape.read(source.definition.tableName, on: connection)
+        } catch is SourceError {
+            return nil
         }
+    }
+
+    private static func dropObjects(of source: Source, erases: Bool, on connection: any Connection) throws {
+        let (definition, ddl) = (source.definition, source.ddl)
+        try connection.script(ddl.dropObjects)
+        guard let shape = try shape(of: source, on: connection) else { return }
+        if definition.madeStatusColumn, shape.has(definition.status) { try connection.script(ddl.dropStatusColumn) }
         if erases, shape.has(definition.into) {
             try connection.run(
                 .both("UPDATE \(definition.tableName.quoted) SET \(Identifier(definition.into)) = NULL"))
         }
-        return dropped
     }
 
     private static func forget(_ source: Source, on connection: any Connection) throws(DatabaseError) {

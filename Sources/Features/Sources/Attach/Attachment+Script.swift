@@ -67,8 +67,10 @@ extension Attachment {
             TableRights(plan.definition).grants(to: roles.millrace),
             "COMMIT;",
             partitions.isEmpty
-                ? ddl.indexes.map { "CREATE INDEX CONCURRENTLY IF NOT EXISTS \($0.name) ON \(ddl.table) (\($0.column));" }
-                    .joined(separator: "\n")
+                ? ddl.indexes.map {
+                    "CREATE INDEX CONCURRENTLY IF NOT EXISTS \($0.name) ON \(ddl.table) (\($0.column));"
+                }
+                .joined(separator: "\n")
                 : "-- The indexes, of every partition: run millrace source add, without --print-sql, as the table's owner.",
         ]
         return parts.compactMap { $0 }.joined(separator: "\n\n")

@@ -178,7 +178,8 @@ package struct PostgresSourceDDL: SourceDDL {
     }
 
     package var createFunctions: String {
-        let revoke = Self.events.map { "\(function($0))()" } + ["\(definition.tableName.quoted(names.pendingFunction))()"]
+        let revoke =
+            Self.events.map { "\(function($0))()" } + ["\(definition.tableName.quoted(names.pendingFunction))()"]
         return """
             \(pendingFunction)
 
@@ -267,7 +268,9 @@ package struct PostgresSourceDDL: SourceDDL {
     }
 
     /// The names of the triggers on the table itself, and of those that each partition has too.
-    var triggers: [Identifier] { [names.statusTrigger] + statementTriggers + [names.truncateTrigger, names.againTrigger] }
+    var triggers: [Identifier] {
+        [names.statusTrigger] + statementTriggers + [names.truncateTrigger, names.againTrigger]
+    }
     var statementTriggers: [Identifier] { [names.insertTrigger, names.updateTrigger, names.deleteTrigger] }
 
     /// The triggers on partitions go with their functions.

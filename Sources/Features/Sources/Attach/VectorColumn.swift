@@ -16,7 +16,8 @@ extension VectorFormat {
         guard let type = column.type else {
             if let format = ofSQLite(column.declaredType.uppercased()) { return format }
             throw refuse(
-                "\(column.declaredType), which cannot hold a vector: use a TEXT column (JSON) or a BLOB column (float32)")
+                "\(column.declaredType), which cannot hold a vector: use a TEXT column (JSON) or a BLOB column (float32)"
+            )
         }
         guard let format = ofPostgres(type) else {
             throw refuse(

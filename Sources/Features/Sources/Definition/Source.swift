@@ -93,7 +93,8 @@ package struct SourceStore: Sendable {
             """
         // A number that is given by hand does not move the sequence.
         return definition.dialect == .sqlite
-            ? insert : "\(insert)\nSELECT setval('\(Self.sequence)', GREATEST(\(id), (SELECT last_value FROM \(Self.sequence))));"
+            ? insert
+            : "\(insert)\nSELECT setval('\(Self.sequence)', GREATEST(\(id), (SELECT last_value FROM \(Self.sequence))));"
     }
 
     private static let sequence = "millrace.source_id_seq"

@@ -13,8 +13,9 @@ enum SchemaMark {
             for source in sources { marks[source.id] = version.map { String($0.integer(0)) } ?? "" }
         case .postgres:
             for source in sources {
-                marks[source.id] = try connection.row(
-                    markSQL, ["table": .text(source.definition.tableName.quoted)])?[0].text ?? "gone"
+                marks[source.id] =
+                    try connection.row(
+                        markSQL, ["table": .text(source.definition.tableName.quoted)])?[0].text ?? "gone"
             }
         }
         return marks

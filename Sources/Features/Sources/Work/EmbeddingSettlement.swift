@@ -140,13 +140,9 @@ struct EmbeddingSettlement: Sendable {
     private func record(
         _ ledger: inout SettlementLedger, _ now: Timestamp, on connection: any Connection
     ) throws {
-        var items: [Int64] = []
-        for kept in ledger.vectors {
-            items.append(
-                try EmbeddingStore().put(
-                    kept.vector, hash: kept.hash, space: space.id, key: kept.result.job.key, source: source.id,
-                    now: now, on: connection))
-        }
+        var items = try EmbeddingStore().put(
+            ledger.vectors.map { .init(key: $0.result.job.key, vector: $0.vector, hash: $0.hash) }, space: space.id,
+            source: source.id, now: now, on: connection)
         for key in ledger.forgotten {
             items += try EmbeddingStore().remove(key, source: source.id, on: connection)
         }

@@ -45,7 +45,7 @@ package actor EmbeddingWorker {
     let onStuck: @Sendable () -> Void
 
     private let rescuer: Rescuer
-    private var neighbours: StalenessObserver
+    private var neighbours: StalenessObserver<WorkerID>
     private var pace = Pace()
 
     var id: WorkerID?

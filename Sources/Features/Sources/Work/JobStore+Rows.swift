@@ -17,7 +17,8 @@ extension JobStore {
     func free(_ keys: [Key], of source: SourceID, on connection: any Connection) throws(DatabaseError) -> [Key] {
         guard connection.dialect == .postgres, !keys.isEmpty else { return keys }
         let parameters: Parameters = ["source": Value(source), "keys": TextArray(keys.map(\.literal)).value]
-        let select = "SELECT key FROM \(Table.job.name(in: .postgres)) WHERE source_id = :source AND key = ANY (:keys::text[])"
+        let select =
+            "SELECT key FROM \(Table.job.name(in: .postgres)) WHERE source_id = :source AND key = ANY (:keys::text[])"
         let ours = try connection.rows(SQL(postgres: "\(select) FOR NO KEY UPDATE SKIP LOCKED"), parameters)
         let all = try connection.rows(SQL(postgres: "\(select)"), parameters)
         let locked = Set(all.map { Key(literal: $0.text(0)) }).subtracting(ours.map { Key(literal: $0.text(0)) })

@@ -18,9 +18,9 @@ package struct RowStatements: Sendable {
         definition = source.definition
         columns = Columns(source)
         let table = columns.table
-        readInput = .both("SELECT \(columns.texts) FROM \(table) WHERE \(columns.sameKey)")
-        rowExists = .both("SELECT 1 FROM \(table) WHERE \(columns.sameKey)")
-        sweepRow = .both("SELECT \(columns.all(wholeVectors: false)) FROM \(table) WHERE \(columns.sameKey)")
+        readInput = .both("SELECT \(columns.texts) FROM \(table) AS t WHERE \(columns.sameKey)")
+        rowExists = .both("SELECT 1 FROM \(table) AS t WHERE \(columns.sameKey)")
+        sweepRow = .both("SELECT \(columns.all(wholeVectors: false)) FROM \(table) AS t WHERE \(columns.sameKey)")
     }
 
     /// How the source's columns are written into these statements.
@@ -36,17 +36,17 @@ package struct RowStatements: Sendable {
         init(_ source: Source) {
             definition = source.definition
             let isText = definition.dialect == .postgres
-            func read(_ column: String) -> String { Identifier(column).quoted + (isText ? "::text" : "") }
+            func read(_ column: String) -> String { "t.\(Identifier(column))" + (isText ? "::text" : "") }
             table = definition.tableName.quoted
-            key = source.ddl.keyExpression("")
+            key = source.ddl.keyExpression("t.")
             status = read(definition.status)
             texts = definition.text.map(read).joined(separator: ", ")
-            sameKey = definition.key.enumerated().map { "\(Identifier($1)) = :k\($0)" }.joined(separator: " AND ")
+            sameKey = definition.key.enumerated().map { "t.\(Identifier($1)) = :k\($0)" }.joined(separator: " AND ")
         }
 
         /// Stored key, status, the vector or whether there is one, text columns.
         func all(wholeVectors: Bool) -> String {
-            let into = Identifier(definition.into).quoted
+            let into = "t.\(Identifier(definition.into))"
             let whole = definition.dialect == .postgres ? definition.format.read(into) : into
             return "\(key), \(status), \(wholeVectors ? whole : "\(into) IS NOT NULL"), \(texts)"
         }
@@ -56,15 +56,17 @@ package struct RowStatements: Sendable {
     ///
     /// Columns: the key's stored text, the status, the vector (or whether there is one), then the text columns.
     package func page(isFirst: Bool, wholeVectors: Bool) -> SQL {
-        let keys = definition.key.map { Identifier($0) }
+        // By the table's name, for PostgreSQL would order by the text that the answer's column of that name holds.
+        let keys = definition.key.map { "t.\(Identifier($0))" }
         let marks = keys.indices.map { ":k\($0)" }.joined(separator: ", ")
         // SQLite lets a PRIMARY KEY be NULL where it was not told otherwise; such a row has no key.
         let present = keys.map { "\($0) IS NOT NULL" }.joined(separator: " AND ")
-        let after = isFirst ? "" : " AND (\(keys.list)) > (\(marks))"
+        let after = isFirst ? "" : " AND (\(keys.joined(separator: ", "))) > (\(marks))"
         return .both(
             """
             SELECT \(columns.all(wholeVectors: wholeVectors))
-            FROM \(columns.table) WHERE \(present)\(after) ORDER BY \(keys.list) LIMIT :limit
+            FROM \(columns.table) AS t WHERE \(present)\(after)
+            ORDER BY \(keys.joined(separator: ", ")) LIMIT :limit
             """)
     }
 

@@ -23,7 +23,10 @@ extension SourceRows {
                 standings.append(.gone)
                 continue
             }
-            for (place, text) in (texts?[index] ?? []).enumerated() { parameters["t\(place)"] = text }
+            if let read = texts?[index] {
+                // Nothing was read of a row that was gone.
+                for place in definition.text.indices { parameters["t\(place)"] = read.isEmpty ? .null : read[place] }
+            }
             let row = try connection.row(compare, parameters)
             standings.append(row.map { $0.integer(0) != 0 ? .same : .changed } ?? .gone)
         }

@@ -34,7 +34,7 @@ struct QueueTrial {
     /// The wall clock, which jumps, and the monotonic one, which does not.
     var wall = Timestamp(microseconds: 1_700_000_000_000_000)
     var clock = ContinuousClock.now
-    var observer = StalenessObserver(lease: .seconds(4), longestStep: .seconds(1))
+    var observer = StalenessObserver<WorkerID>(lease: .seconds(4), longestStep: .seconds(1))
     var watch = NaiveWatch(lease: .seconds(4), longestStep: .seconds(1))
     var trace: [String] = []
     var seen: [String: Int] = [:]

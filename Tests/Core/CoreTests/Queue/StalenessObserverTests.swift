@@ -10,7 +10,7 @@ struct StalenessObserverTests {
 
     /// The observer by reference, so that an expectation can ask it.
     private final class Watch {
-        private var observer = StalenessObserver(lease: .seconds(4), longestStep: .seconds(1))
+        private var observer = StalenessObserver<WorkerID>(lease: .seconds(4), longestStep: .seconds(1))
 
         func look(at beats: [WorkerID: Int64], now: ContinuousClock.Instant) -> [WorkerID] {
             observer.look(at: beats, now: now)
@@ -84,7 +84,7 @@ struct StalenessObserverTests {
 
     @Test func `one look must not be able to end a lease`() async {
         await #expect(processExitsWith: .failure) {
-            _ = StalenessObserver(lease: .seconds(1), longestStep: .seconds(1))
+            _ = StalenessObserver<WorkerID>(lease: .seconds(1), longestStep: .seconds(1))
         }
     }
 }

@@ -24,9 +24,11 @@ struct AttachTests {
         #expect(try shop.shell("\(columns)('v_embedding_queue');") == "id,part_id,feature_text,updated_at,age_seconds")
     }
 
-    @Test func `other tables get their name as suffix, a second source its column's too`() async throws {
+    @Test(arguments: Dialect.allCases) func `other tables get their name as suffix, a second source its column's too`(
+        dialect: Dialect
+    ) async throws {
         let shop = try await Workshop(
-            "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT, title TEXT, v TEXT, w BLOB);")
+            dialect, "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT, title TEXT, v TEXT, w BLOB);")
         let first = try await shop.attach(shop.request("notes", text: ["body"], into: "v"))
         let second = try await shop.attach(shop.request("notes", text: ["title"], into: "w"))
         #expect(first.definition.suffix == "_notes" && second.definition.suffix == "_notes_w")
@@ -38,37 +40,47 @@ struct AttachTests {
         #expect(try shop.shell("SELECT count FROM v_embedding_status_notes_w WHERE embedding_status='skipped';") == "1")
     }
 
-    @Test func `percentages have two decimals and zeros are shown`() async throws {
-        let shop = try await Workshop()
+    @Test(arguments: Dialect.allCases) func `percentages have two decimals and zeros are shown`(dialect: Dialect)
+        async throws
+    {
+        let shop = try await Workshop(dialect)
         let counts = "SELECT * FROM v_embedding_status;"
+        let zero = shop.either(sqlite: "0.0", postgres: "0.00")
         try await shop.attachParts()
         #expect(
-            try shop.shell(counts) == "pending|0|0.0\nprocessing|0|0.0\ncompleted|0|0.0\nfailed|0|0.0\nskipped|0|0.0")
+            try shop.shell(counts)
+                == "pending|0|\(zero)\nprocessing|0|\(zero)\ncompleted|0|\(zero)\nfailed|0|\(zero)\nskipped|0|\(zero)")
         try shop.shell("INSERT INTO parts_master_features(feature_text) VALUES ('a'),('b'),(NULL);")
         try await shop.work()
         #expect(
             try shop.shell(counts)
-                == "pending|0|0.0\nprocessing|0|0.0\ncompleted|2|66.67\nfailed|0|0.0\nskipped|1|33.33")
+                == "pending|0|\(zero)\nprocessing|0|\(zero)\ncompleted|2|66.67\nfailed|0|\(zero)\nskipped|1|33.33")
         // A word of somebody's own counts as pending, so that the shares add up.
         try shop.shell("UPDATE parts_master_features SET embedding_status='done' WHERE id=1;")
         #expect(try shop.shell(counts).hasPrefix("pending|1|33.33\n"))
     }
 
-    @Test func `the queue view shows who waits and for how long`() async throws {
-        let shop = try await Workshop()
+    @Test(arguments: Dialect.allCases) func `the queue view shows who waits and for how long`(dialect: Dialect)
+        async throws
+    {
+        let shop = try await Workshop(dialect)
         try await shop.attachParts()
         try shop.shell(
-            "INSERT INTO parts_master_features(part_id, feature_text, updated_at) VALUES ('P1','bolt',datetime('now','-90 seconds'));"
+            "INSERT INTO parts_master_features(part_id, feature_text, updated_at) VALUES ('P1','bolt',\(shop.either(sqlite: "datetime('now','-90 seconds')", postgres: "now() - interval '90 seconds'")));"
         )
         #expect(
-            try shop.shell("SELECT id, part_id, feature_text, age_seconds BETWEEN 89 AND 99 FROM v_embedding_queue;")
-                == "1|P1|bolt|1")
+            try shop.shell(
+                "SELECT id, part_id, feature_text FROM v_embedding_queue WHERE age_seconds BETWEEN 89 AND 99;")
+                == "1|P1|bolt")
         try await shop.work()
         #expect(try shop.shell("SELECT count(*) FROM v_embedding_queue;") == "0")
     }
 
-    @Test func `rows with a usable vector start completed and can be searched, others are pending`() async throws {
-        let shop = try await Workshop()
+    @Test(arguments: Dialect.allCases)
+    func `rows with a usable vector start completed and can be searched, others are pending`(dialect: Dialect)
+        async throws
+    {
+        let shop = try await Workshop(dialect)
         try shop.shell(
             """
             INSERT INTO parts_master_features(id, feature_text, clip_text_emb) VALUES
@@ -93,8 +105,10 @@ struct AttachTests {
         try await shop.expectInStep(source)
     }
 
-    @Test func `a vector that the user brought is not lent to another row of equal text`() async throws {
-        let shop = try await Workshop()
+    @Test(arguments: Dialect.allCases) func `a vector that the user brought is not lent to another row of equal text`(
+        dialect: Dialect
+    ) async throws {
+        let shop = try await Workshop(dialect)
         try shop.shell(
             "INSERT INTO parts_master_features(id, feature_text, clip_text_emb) VALUES (1,'same','[1,0,0,0,0,0,0,0]');")
         let source = try await shop.attachParts()
@@ -128,6 +142,7 @@ struct AttachTests {
     ])
     func `the time column is written as it was found`(type: String, value: String, form: String) async throws {
         let shop = try await Workshop(
+            .sqlite,
             """
             CREATE TABLE t(id INTEGER PRIMARY KEY, body TEXT, v TEXT, updated_at \(type));
             INSERT INTO t(body, updated_at) VALUES ('a', \(value));

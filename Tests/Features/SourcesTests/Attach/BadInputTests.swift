@@ -6,7 +6,7 @@ import Testing
 /// What `source add` refuses: each with its own sentence, and with nothing changed.
 struct BadInputTests {
     static let schema =
-        Workshop.parts + """
+        Workshop.parts(.sqlite) + """
             CREATE TABLE t(
                 id INTEGER PRIMARY KEY, code TEXT UNIQUE, kind TEXT, body TEXT, v TEXT, number INTEGER, must TEXT NOT NULL,
                 made TEXT AS (upper(body)), real_v REAL);
@@ -109,7 +109,7 @@ struct BadInputTests {
 
     @Test(arguments: Case.all)
     func `what cannot be is refused with its reason and changes nothing`(bad: Case) async throws {
-        let shop = try await Workshop(Self.schema)
+        let shop = try await Workshop(.sqlite, Self.schema)
         var request = shop.request(bad.table, key: bad.key, text: bad.text, into: bad.into)
         request.template = bad.template
         request.status = bad.status
@@ -127,7 +127,7 @@ struct BadInputTests {
 
     @Test(arguments: ["text", "collection", "template", "model", "status", "dimension"])
     func `the same column once more with other settings is refused`(setting: String) async throws {
-        let shop = try await Workshop(Self.schema)
+        let shop = try await Workshop(.sqlite, Self.schema)
         try await shop.attach(shop.request("t", text: ["body"], into: "v"))
         var request = shop.request("t", text: ["body"], into: "v")
         switch setting {
@@ -144,7 +144,7 @@ struct BadInputTests {
     }
 
     @Test func `a collection's name and a status column belong to one source`() async throws {
-        let shop = try await Workshop(Self.schema)
+        let shop = try await Workshop(.sqlite, Self.schema)
         try await shop.attach(shop.request("t", text: ["body"], into: "v"))
         var request = shop.partsRequest
         request.collection = "t"
@@ -192,6 +192,7 @@ struct BadInputTests {
 
     @Test func `the names of one source are never taken by another`() async throws {
         let shop = try await Workshop(
+            .sqlite,
             "CREATE TABLE a(id INTEGER PRIMARY KEY, x TEXT, v TEXT, b TEXT); CREATE TABLE a_b(id INTEGER PRIMARY KEY, x TEXT, v TEXT);"
         )
         try await shop.attach(shop.request("a", text: ["x"], into: "v"))

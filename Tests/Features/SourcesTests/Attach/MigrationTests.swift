@@ -1,5 +1,6 @@
 import Core
 import Logging
+import TestDatabases
 import Testing
 
 @testable import Sources
@@ -8,6 +9,7 @@ import Testing
 struct MigrationTests {
     private func shop(hasViews: Bool = true) async throws -> (Workshop, Source) {
         let shop = try await Workshop(
+            .sqlite,
             "CREATE TABLE t(id INTEGER PRIMARY KEY, body TEXT, v TEXT); INSERT INTO t(body) VALUES ('one'),('two'),('three');"
         )
         var request = shop.request("t", text: ["body"], into: "v")
@@ -112,7 +114,7 @@ struct MigrationTests {
         away: String, back: String
     ) async throws {
         let (shop, source) = try await shop()
-        try shop.shell(Workshop.parts + "INSERT INTO parts_master_features(feature_text) VALUES ('other');")
+        try shop.shell(Workshop.parts(.sqlite) + "INSERT INTO parts_master_features(feature_text) VALUES ('other');")
         let other = try await shop.attachParts()
         let log = LogRecord()
         let upkeep = upkeep(shop, logger: log.logger)

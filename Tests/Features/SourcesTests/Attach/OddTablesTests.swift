@@ -79,7 +79,7 @@ struct OddTable: Sendable, CustomTestStringConvertible {
 struct OddTablesTests {
     @Test(arguments: OddTable.all)
     func `a table of any shape is kept in step`(odd: OddTable) async throws {
-        let shop = try await Workshop(odd.schema + "\n" + odd.insert + ";")
+        let shop = try await Workshop(.sqlite, odd.schema + "\n" + odd.insert + ";")
         var request = shop.request(odd.table, key: odd.key, text: odd.text, into: odd.into)
         request.template = odd.template
         let source = try await shop.attach(request)
@@ -107,7 +107,7 @@ struct OddTablesTests {
 
     @Test func `a key that is NULL is nobody's row, and holds the others up in nothing`() async throws {
         let shop = try await Workshop(
-            "CREATE TABLE t(sku TEXT PRIMARY KEY, x TEXT, v TEXT); INSERT INTO t VALUES ('a','one',NULL);")
+            .sqlite, "CREATE TABLE t(sku TEXT PRIMARY KEY, x TEXT, v TEXT); INSERT INTO t VALUES ('a','one',NULL);")
         let source = try await shop.attach(shop.request("t", key: ["sku"], text: ["x"], into: "v"))
         try shop.shell("INSERT INTO t(sku,x) VALUES (NULL,'keyless'),('b','two');")
         try await shop.work()

@@ -5,8 +5,8 @@ import Testing
 @testable import Sources
 
 struct StatusTests {
-    private func failedShop() async throws -> (Workshop, Source) {
-        let shop = try await Workshop()
+    private func failedShop(_ dialect: Dialect) async throws -> (Workshop, Source) {
+        let shop = try await Workshop(dialect)
         try shop.shell("INSERT INTO parts_master_features(feature_text) VALUES ('bad'),('worse'),('good');")
         shop.embedder.change { $0.failing = ["bad": .badInput, "worse": .badInput] }
         let source = try await shop.attachParts()
@@ -14,8 +14,10 @@ struct StatusTests {
         return (shop, source)
     }
 
-    @Test func `failed rows are tried again, all or chosen ones`() async throws {
-        let (shop, source) = try await failedShop()
+    @Test(arguments: Dialect.allCases) func `failed rows are tried again, all or chosen ones`(dialect: Dialect)
+        async throws
+    {
+        let (shop, source) = try await failedShop(dialect)
         let failed = FailedRows(database: shop.database)
         let progress = try await shop.database.read { try SourceProgress.read(source, on: $0) }
         #expect(progress.counts == ["pending": 0, "processing": 0, "completed": 1, "failed": 2, "skipped": 0])
@@ -33,8 +35,8 @@ struct StatusTests {
         #expect(try await failed.retry() == 0)
     }
 
-    @Test func `items are shown as their rows are now`() async throws {
-        let (shop, source) = try await failedShop()
+    @Test(arguments: Dialect.allCases) func `items are shown as their rows are now`(dialect: Dialect) async throws {
+        let (shop, source) = try await failedShop(dialect)
         let items = SourceItems(database: shop.database)
         let item = try #require(try await items.item(key: "3", of: source.id))
         try shop.shell("UPDATE parts_master_features SET feature_text='better' WHERE id=3;")

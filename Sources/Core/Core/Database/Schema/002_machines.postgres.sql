@@ -9,3 +9,12 @@ CREATE TABLE millrace.model_limit(
 
 -- What a worker runs, and the rows that it settled in a second of late.
 ALTER TABLE millrace.worker ADD COLUMN version text, ADD COLUMN rate double precision NOT NULL DEFAULT 0;
+
+-- Which of several servers does what one alone should do. A term begins with each change of the holder.
+CREATE TABLE millrace.leader(
+    name text COLLATE "C" PRIMARY KEY,
+    term bigint NOT NULL,
+    holder text NOT NULL,                              -- empty where the last one said goodbye
+    beat bigint NOT NULL
+) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+INSERT INTO millrace.leader VALUES ('scheduler', 0, '', 0);

@@ -10,3 +10,12 @@ CREATE TABLE millrace_model_limit(
 -- What a worker runs, and the rows that it settled in a second of late.
 ALTER TABLE millrace_worker ADD COLUMN version TEXT;
 ALTER TABLE millrace_worker ADD COLUMN rate REAL NOT NULL DEFAULT 0;
+
+-- Which of several servers does what one alone should do. A term begins with each change of the holder.
+CREATE TABLE millrace_leader(
+    name TEXT PRIMARY KEY,
+    term INTEGER NOT NULL,
+    holder TEXT NOT NULL,                              -- empty where the last one said goodbye
+    beat INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO millrace_leader VALUES ('scheduler', 0, '', 0);

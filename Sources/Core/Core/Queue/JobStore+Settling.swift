@@ -1,0 +1,116 @@
+extension JobStore {
+    /// Whether `job`'s claim is still the present one, and whether nobody has wished for the row again since.
+    package enum Standing: Sendable {
+        case lost
+        case current
+        case superseded
+        /// Somebody else's transaction has it.
+        case locked
+    }
+
+    /// Looks at the claims of `jobs`; as many answers as jobs. In a settling transaction this comes first: on PostgreSQL
+    /// the jobs that stand are ours until it ends, and those that somebody else has are not waited for.
+    package func standing(of jobs: [Job], on connection: any Connection) throws(DatabaseError) -> [Standing] {
+        guard !jobs.isEmpty else { return [] }
+        switch connection.dialect {
+        case .sqlite:
+            var standings: [Standing] = []
+            standings.reserveCapacity(jobs.count)
+            for job in jobs {
+                let row = try connection.row(Self.standingSQL, claimParameters(job))
+                standings.append(row.map { $0.integer(0) != 0 ? .current : .superseded } ?? .lost)
+            }
+            return standings
+        case .postgres:
+            return try connection.rows(Self.standingsSQL, claimParameters(jobs)).map { row in
+                if let isCurrent = row[0].integer { return isCurrent != 0 ? .current : .superseded }
+                return row.integer(1) != 0 ? .locked : .lost
+            }
+        }
+    }
+
+    private static let standingSQL = SQL(
+        sqlite: """
+            SELECT wanted_rev = claimed_rev FROM \(Table.job)
+            WHERE id = :id AND fence = :fence AND state = 'running'
+            """)
+
+    /// In the order of the parameters: whether the claim is current, NULL where it could not be taken; whether it stands.
+    private static let standingsSQL = SQL(
+        postgres: """
+            WITH claim AS MATERIALIZED (
+                SELECT * FROM unnest(:ids::bigint[], :fences::bigint[]) WITH ORDINALITY AS claim(id, fence, place)),
+            ours AS MATERIALIZED (
+                SELECT job.id, job.wanted_rev = job.claimed_rev AS is_current
+                FROM \(Table.job) AS job
+                WHERE job.id = ANY (:ids::bigint[]) AND job.state = 'running'
+                    AND EXISTS (SELECT 1 FROM claim WHERE claim.id = job.id AND claim.fence = job.fence)
+                FOR NO KEY UPDATE SKIP LOCKED)
+            SELECT ours.is_current, EXISTS (
+                SELECT 1 FROM \(Table.job) AS job
+                WHERE job.id = claim.id AND job.fence = claim.fence AND job.state = 'running')
+            FROM claim LEFT JOIN ours ON ours.id = claim.id
+            ORDER BY claim.place
+            """)
+
+    /// The jobs' work is done and written: they cease to exist, and so does what is known of an earlier death.
+    ///
+    /// A job whose fence is not that of the present claim is passed by.
+    package func finish(_ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
+        guard !jobs.isEmpty else { return }
+        switch connection.dialect {
+        case .sqlite:
+            let counts = try connection.runMany(Self.finishOneSQL, jobs.map(claimParameters))
+            let finished = zip(jobs, counts).filter { $0.1 == 1 }.map(\.0)
+            try connection.runMany(
+                .both("DELETE FROM \(Table.deadJob) WHERE source_id = :source AND key = :key"),
+                finished.map { ["source": Value($0.source), "key": .text($0.key.literal)] })
+        case .postgres:
+            try connection.run(Self.finishSQL, claimParameters(jobs))
+        }
+    }
+
+    private static let finishOneSQL = SQL(
+        sqlite: "DELETE FROM \(Table.job) WHERE id = :id AND fence = :fence AND state = 'running'")
+
+    private static let finishSQL = SQL(
+        postgres: """
+            WITH finished AS (
+                DELETE FROM \(Table.job) AS job USING unnest(:ids::bigint[], :fences::bigint[]) AS claim(id, fence)
+                WHERE job.id = claim.id AND job.fence = claim.fence AND job.state = 'running'
+                RETURNING job.source_id, job.key)
+            DELETE FROM \(Table.deadJob) AS dead USING finished
+            WHERE dead.source_id = finished.source_id AND dead.key = finished.key
+            """)
+
+    /// Puts jobs back that their worker gives up unharmed, or whose row has changed since it was read.
+    package func requeue(_ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
+        guard !jobs.isEmpty else { return }
+        switch connection.dialect {
+        case .sqlite: try connection.runMany(Self.requeueOneSQL, jobs.map(claimParameters))
+        case .postgres: try connection.run(Self.requeueSQL, claimParameters(jobs))
+        }
+        connection.notify()
+    }
+
+    private static let requeueOneSQL = SQL(
+        sqlite: """
+            UPDATE \(Table.job) SET state = 'available', worker_id = NULL
+            WHERE id = :id AND fence = :fence AND state = 'running'
+            """)
+
+    private static let requeueSQL = SQL(
+        postgres: """
+            UPDATE \(Table.job) AS job SET state = 'available', worker_id = NULL
+            FROM unnest(:ids::bigint[], :fences::bigint[]) AS claim(id, fence)
+            WHERE job.id = claim.id AND job.fence = claim.fence AND job.state = 'running'
+            """)
+
+    private func claimParameters(_ job: Job) -> Parameters {
+        ["id": Value(job.id), "fence": .integer(job.fence)]
+    }
+
+    private func claimParameters(_ jobs: [Job]) -> Parameters {
+        ["ids": .array(jobs.map(\.id.rawValue)), "fences": .array(jobs.map(\.fence))]
+    }
+}
