@@ -131,7 +131,8 @@ package final class InferenceClient: Sendable {
     private static func cause(_ error: RPCError) -> String {
         var error = error
         while let deeper = error.cause as? RPCError { error = deeper }
-        return error.cause.map { "\(error.message) (\($0))" } ?? error.message
+        guard let cause = error.cause else { return error.message }
+        return TLSFault.words(cause) ?? "\(error.message) (\(cause))"
     }
 
     /// Ends the connection when the calls that run have ended, at their deadline at the latest.

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import FoundationEssentials
+import InferenceRPC
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -122,10 +123,10 @@ package struct ServerClient: Sendable {
     }
 
     private func failure(_ error: any Error) -> Failure {
-        if error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError {
+        if let fault = TLSFault.words(error) {
             return Failure(
                 .unavailable,
-                "the server at \(base) does not convince (\(error)): name it in MILLRACE_URL as its certificate does, and in MILLRACE_CA the authority that vouches for it; a server without TLS has an http:// address"
+                "the server at \(base) cannot be believed: \(fault); name it in MILLRACE_URL as its certificate does, and in MILLRACE_CA the authority that vouches for it"
             )
         }
         return Failure(
