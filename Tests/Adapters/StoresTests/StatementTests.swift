@@ -106,12 +106,16 @@ struct StatementTests {
                 """))
     }
 
-    /// The steps of the plan that read the table of jobs.
-    private func steps(_ statement: Recorder.Statement, _ connection: any Connection) throws -> [String] {
-        let table = Table.job.name(in: connection.dialect).replacing("millrace.", with: "")
+    private func plan(_ statement: Recorder.Statement, _ connection: any Connection) throws -> [String] {
         let explain = connection.dialect == .sqlite ? "EXPLAIN QUERY PLAN" : "EXPLAIN"
         return try connection.rows(.both("\(explain) \(SQLText(statement.text))"), statement.parameters)
             .map { $0.text(connection.dialect == .sqlite ? 3 : 0) }
+    }
+
+    /// The steps of the plan that read the table of jobs.
+    private func steps(_ statement: Recorder.Statement, _ connection: any Connection) throws -> [String] {
+        let table = Table.job.name(in: connection.dialect).replacing("millrace.", with: "")
+        return try plan(statement, connection)
             .filter { $0.contains(" \(table)") && !$0.contains("Update on") && !$0.contains("Delete on") }
     }
 
@@ -141,6 +145,7 @@ struct StatementTests {
             _ = try jobs.freeOrphans(on: recorder)
             var looked = 0
             for statement in recorder.statements {
+                #expect(try !plan(statement, connection).contains { $0.contains("Seq Scan") }, "\(statement.text)")
                 let steps = try steps(statement, connection)
                 looked += steps.isEmpty ? 0 : 1
                 for step in steps {
