@@ -2,11 +2,11 @@
 # `make` alone prints this list.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench soak check setup format
+.PHONY: help run test bench bench-queue soak check setup format
 MAKEFLAGS += --no-print-directory
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## build, make the sample table, start server and worker on PORT (8000); Ctrl-C stops all
 	@exec Scripts/run
@@ -22,7 +22,11 @@ bench: ## measure against the bare runtime and named peers, ratios printed
 	@Scripts/setup bench
 	@exec Scripts/bench
 
-soak: ## the long form of the kill test; SEED repeats a run
+bench-queue: ## the queue alone: its rate beside peers, claims, triggers, latency, bloat (MINUTES=3)
+	@Scripts/setup bench
+	@exec Scripts/bench queue_rate queue_claims queue_enqueue queue_latency queue_bloat
+
+soak: ## the long form of the kill test on both databases, or on DATABASE; SEED repeats a run
 	@Scripts/setup test
 	@exec Scripts/soak
 

@@ -68,6 +68,9 @@ var targets: [Target] = [
     .executableTarget(
         name: "bench-index", dependencies: ["Indexing"], path: "Sources/Benchmarks/bench-index",
         swiftSettings: settings),
+    .executableTarget(
+        name: "bench-queue", dependencies: ["Core", "DatabaseSQLite", "DatabasePostgres", sqlite, logging],
+        path: "Sources/Benchmarks/bench-queue", swiftSettings: settings),
     .target(name: "TestCertificates", path: "Tests/Support/TestCertificates", swiftSettings: settings),
     .target(
         name: "TestDatabases", dependencies: ["Core", "DatabaseSQLite", "DatabasePostgres", logging],

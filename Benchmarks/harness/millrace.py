@@ -29,9 +29,12 @@ class Failure(Exception):
 
 
 class Millrace:
-    """A data folder with its database, and the processes started on it. Use it in a `with`."""
+    """A data folder with its database, and the processes started on it. Use it in a `with`.
 
-    def __init__(self, keep=False):
+    The database is a file of its own unless `url` names another; `settings` are added to the processes' environment.
+    """
+
+    def __init__(self, keep=False, url=None, settings=None):
         self.home = Path(tempfile.mkdtemp(prefix="millrace-bench-"))
         self.file = self.home / "millrace.db"
         self.keep = keep
@@ -39,6 +42,9 @@ class Millrace:
         self.port = free_port()
         self.environment = dict(os.environ, MILLRACE_HOME=str(self.home), PORT=str(self.port), LANG="C.UTF-8")
         self.environment.pop("DATABASE_URL", None)
+        if url is not None:
+            self.environment["DATABASE_URL"] = url
+        self.environment.update(settings or {})
         deps = self.environment.setdefault("MILLRACE_DEPS", str(ROOT / ".deps"))
         self.models = Path(self.environment.setdefault("MILLRACE_MODELS", deps + "/models"))
 

@@ -21,8 +21,10 @@ import time
 import urllib.error
 
 from campaign import percentile
-from campaign.plan import TABLE, Texts, create_table
-from campaign.processes import House, Place, connect, wait_ready
+from campaign.plan import TABLE, Texts
+from campaign.processes import House, Place, wait_ready
+from campaign.sqlite import SQLite
+from campaign.sqlite_plan import create_table
 
 PROMISED = {"p50": 20, "p99": 100}
 GENEROUS = {"p50": 60, "p99": 500}
@@ -33,7 +35,7 @@ class ClaimWatch:
     """Says when a job of a key was claimed: looks as fast as it can, on a connection and thread of its own."""
 
     def __init__(self, database):
-        self._connection = connect(database)
+        self._connection = database.connect()
         self._wanted = threading.Event()
         self._seen = threading.Event()
         self._key = None
@@ -81,9 +83,9 @@ def main():
     chance = random.Random(1)
     texts = Texts(chance)
     with tempfile.TemporaryDirectory(prefix="millrace-foreign-") as home:
-        house = House(home)
-        writer = connect(house.database)
-        writer.execute("PRAGMA journal_mode = WAL")
+        house = House(home, SQLite)
+        house.database.open()
+        writer = house.database.connect()
         writer.execute(create_table(TABLE, has_status=False))
         house.run("source", "add", "--table", TABLE, "--key", "id", "--text", "body", "--into", "vector")
         server = Place(house, "server", ["serve"])

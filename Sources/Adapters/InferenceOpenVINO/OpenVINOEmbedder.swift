@@ -92,8 +92,9 @@ package final class OpenVINOEmbedder: Embedder {
             func start() {
                 guard next < plan.batches.count, failure == nil else { return }
                 let batch = plan.order[plan.batches[next]]
+                let width = plan.width(of: batch.first.map { tokens[$0].ids.count } ?? 1)
                 next += 1
-                group.addTask { await self.run(batch, of: tokens, urgency: urgency, into: rows) }
+                group.addTask { await self.run(batch, of: tokens, width: width, urgency: urgency, into: rows) }
             }
             for _ in 0..<settings.requests { start() }
             while let outcome = await group.next() {
@@ -109,10 +110,9 @@ package final class OpenVINOEmbedder: Embedder {
     }
 
     private func run(
-        _ batch: ArraySlice<Int>, of tokens: [TokenIDs], urgency: Urgency, into rows: EmbeddingRows
+        _ batch: ArraySlice<Int>, of tokens: [TokenIDs], width: Int, urgency: Urgency, into rows: EmbeddingRows
     ) async -> EmbeddingError? {
         do throws(EmbeddingError) {
-            let width = batch.first.map { tokens[$0].ids.count } ?? 0
             try await pool.withRequest(urgency) { request async throws(EmbeddingError) in
                 guard !Task.isCancelled else { throw EmbeddingError(.cancelled, "Embedding was cancelled.") }
                 try await request.run(batch, of: tokens, width: width, padID: tokenizer.padID, into: rows)

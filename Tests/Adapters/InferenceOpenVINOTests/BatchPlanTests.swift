@@ -28,12 +28,28 @@ struct BatchPlanTests {
     }
 
     @Test func `a long text does not pad many short ones, and alike ones stay together`() {
-        let lengths = [100] + [Int](repeating: 10, count: 15)
+        let lengths = [100] + [Int](repeating: 10, count: 16)
         let plan = BatchPlan(lengths: lengths, limit: BatchLimit(texts: 16, tokens: 10_000))
-        #expect(plan.batches == [0..<1, 1..<16])
+        #expect(plan.batches == [0..<1, 1..<17])
         let alike = BatchPlan(
             lengths: [11] + [Int](repeating: 10, count: 15), limit: BatchLimit(texts: 16, tokens: 10_000))
         #expect(alike.batches == [0..<16])
+    }
+
+    @Test func `few sizes are met, whatever the number of texts`() {
+        var sizes: Set<Int> = []
+        for count in 1...300 {
+            let lengths = (0..<count).map { 5 + ($0 * 7919) % 80 }
+            let plan = BatchPlan(lengths: lengths, limit: BatchLimit())
+            #expect(plan.batches.map(\.count).reduce(0, +) == count)
+            sizes.formUnion(plan.batches.map(\.count))
+        }
+        #expect(sizes.isSubset(of: [1, 2, 4, 8, 16, 32]))
+    }
+
+    @Test func `long widths are rounded up, but not beyond the longest text`() {
+        let plan = BatchPlan(lengths: [7, 33, 65, 129, 250], limit: BatchLimit())
+        #expect([7, 32, 33, 65, 129, 250].map(plan.width) == [7, 32, 34, 68, 136, 250])
     }
 
     @Test func `no texts make no batches`() {

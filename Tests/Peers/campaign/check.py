@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy
 
 from .plan import STATUS, TABLE
-from .processes import connect
 
 COSINE = 0.999
 SAMPLE = 200
@@ -29,7 +28,10 @@ class Judge:
         self.random = random
         self.complaints = []
         self.wrong_keys = []
-        self.connection = connect(house.database)
+        self.database = house.database
+        self.connection = self.database.patient("campaign judge")
+        table = self.database.table
+        self.job, self.embedding = table("job"), table("embedding")
 
     def complain(self, text, key=None):
         self.complaints.append(text)
@@ -39,19 +41,18 @@ class Judge:
     # Quiet
 
     def open_jobs(self):
-        return self.connection.execute("SELECT count(*) FROM millrace_job WHERE state <> 'held'").fetchone()[0]
+        return self.connection.execute(f"SELECT count(*) FROM {self.job} WHERE state <> 'held'").fetchone()[0]
 
     def out_of_step(self):
         """Keys whose row, vector and recorded hash do not agree: what the queue and the sweep have yet to put right."""
-        self.connection.execute("BEGIN")
+        self.database.begin(self.connection, reads=True)
         try:
-            columns = {row[1] for row in self.connection.execute(f"PRAGMA table_info({TABLE})")}
-            if STATUS not in columns:
+            if not self.database.has_column(self.connection, TABLE, STATUS):
                 return {None}
             rows = self.connection.execute(f"SELECT id, body, {STATUS}, vector IS NOT NULL FROM {TABLE}").fetchall()
             found = {int(key): (space, bytes(digest)) for key, space, digest in self.connection.execute(
-                "SELECT key, space, input_hash FROM millrace_embedding")}
-            waiting = {int(key) for (key,) in self.connection.execute("SELECT key FROM millrace_job")}
+                f"SELECT key, space, input_hash FROM {self.embedding}")}
+            waiting = {int(key) for (key,) in self.connection.execute(f"SELECT key FROM {self.job}")}
         finally:
             self.connection.execute("COMMIT")
         wrong = set(found) - {row[0] for row in rows} | waiting
@@ -73,7 +74,7 @@ class Judge:
                 return None
             time.sleep(0.1)
         emptied = time.monotonic()
-        while self.out_of_step():
+        while self.out_of_step() or self.database.missing_triggers(self.connection, TABLE):
             if time.monotonic() > emptied + sweep_seconds:
                 return None
             time.sleep(0.5)
@@ -82,37 +83,36 @@ class Judge:
     # Judgement
 
     def judge(self, last_texts):
-        self.connection.execute("BEGIN")
+        self.database.begin(self.connection, reads=True)
         self.rows = {key: (body, status, vector) for key, body, status, vector in self.connection.execute(
             f"SELECT id, body, {STATUS}, vector FROM {TABLE}")}
         self.stored = {int(key): (space, bytes(digest), numpy.frombuffer(vector, "<f4")) for key, space, digest, vector in
-                       self.connection.execute("SELECT key, space, input_hash, vector FROM millrace_embedding")}
+                       self.connection.execute(f"SELECT key, space, input_hash, vector FROM {self.embedding}")}
+        count = self._count(f"SELECT count(*) FROM {self.embedding}")
+        if count != len(self.stored):
+            self.complain(f"{count - len(self.stored)} rows have two embeddings")
         self.connection.execute("COMMIT")
         self._millrace()
         self._rows()
         self._meaning()
         self._index(last_texts)
-        for (answer,) in self.connection.execute("PRAGMA integrity_check").fetchall():
-            if answer != "ok":
-                self.complain(f"integrity_check: {answer}")
+        self.complaints += self.database.leftovers(self.connection) + self.database.damage(self.connection)
 
     def _count(self, sql):
         return self.connection.execute(sql).fetchone()[0]
 
     def _millrace(self):
+        table = self.database.table
         for what, sql in [
-            ("jobs held", "SELECT count(*) FROM millrace_job WHERE state = 'held'"),
-            ("jobs dead", "SELECT count(*) FROM millrace_job_dead"),
-            ("jobs open", "SELECT count(*) FROM millrace_job WHERE state <> 'held'"),
-            ("rows left in the guard", "SELECT count(*) FROM millrace_guard"),
-            ("sources not active", "SELECT count(*) FROM millrace_source WHERE state <> 'active'"),
+            ("jobs held", f"SELECT count(*) FROM {self.job} WHERE state = 'held'"),
+            ("jobs dead", f"SELECT count(*) FROM {table('job_dead')}"),
+            ("jobs open", f"SELECT count(*) FROM {self.job} WHERE state <> 'held'"),
+            ("sources not active", f"SELECT count(*) FROM {table('source')} WHERE state <> 'active'"),
         ]:
             count = self._count(sql)
             if count:
                 self.complain(f"{count} {what}")
-        triggers = self._count(f"SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = '{TABLE}'")
-        if triggers != 5:
-            self.complain(f"the table has {triggers} triggers, not 5")
+        self.complaints += self.database.missing_triggers(self.connection, TABLE)
 
     def _rows(self):
         self.vectors = {}
@@ -183,13 +183,15 @@ class Judge:
             probe /= numpy.linalg.norm(probe)
             answer = self.house.ask_patiently("/api/search", {"vector": probe.tolist(), "k": 10_000})
             scores = {int(result["key"]): result["score"] for result in answer["results"]}
-            for key in set(scores) - set(keys):
-                self.complain(f"a search answers row {key}, which has no vector", key)
-            for key in set(keys) - set(scores):
-                self.complain(f"row {key} is not in the index", key)
-            for key, expected in zip(keys, matrix @ probe):
-                if key in scores and abs(scores[key] - expected) > 0.02:
-                    self.complain(f"the index holds an old vector of row {key}", key)
+            old = [key for key, expected in zip(keys, matrix @ probe)
+                   if key in scores and abs(scores[key] - expected) > 0.02]
+            for what, wrong in [
+                ("a search answers {}, which have no vector", set(scores) - set(keys)),
+                ("not in the index are {}", set(keys) - set(scores)), ("the index holds old vectors of {}", old),
+            ]:
+                if wrong:
+                    rows = ", ".join(map(str, sorted(wrong)[:10]))
+                    self.complain(what.format(f"{len(wrong)} rows ({rows} …)"), min(wrong))
         gone = [key for key, text in last_texts.items() if key not in self.rows and not is_blank(text)]
         for key in self.random.sample(sorted(gone), min(30, len(gone))):
             answer = self.house.ask_patiently("/api/search", {"text": last_texts[key], "k": 5})

@@ -1,4 +1,7 @@
-"""What a campaign does, all of it decided beforehand from a seed: the rows, the user's operations and the faults."""
+"""What a campaign does, all of it decided beforehand from a seed: the rows, the user's operations and the faults.
+
+What every database is asked is here; sqlite_plan.py and postgres_plan.py add what is peculiar to theirs.
+"""
 
 import random
 
@@ -24,6 +27,8 @@ WORDS = """
     나무 바다 의자 커피 학교 병원 고양이 자전거 도서관 김치
 """.split()
 BLANKS = [None, "", "   ", "\n\t "]
+# Seconds that what was hit stays away, by kind of fault; stops are longer than a lease.
+PAUSES = {"worker": (0.1, 2), "server": (0.2, 2), "stop": (6, 9), "database": (0.2, 1.5), "cut": (0, 0)}
 
 
 class Texts:
@@ -57,11 +62,13 @@ class Texts:
 class Operation:
     """One deed of the user: statements of one transaction.
 
-    Several statements, or `hold` seconds to sit on it, make a transaction of their own; `reads` only reads and sits.
-    `keys` are those that it names, None where it touches the whole table.
+    Several statements, or `hold` seconds to sit on it, make a transaction of their own, with `pause` seconds after each
+    statement; `reads` only reads and sits. `keys` are those that it names, None where it touches the whole table. One
+    that `repeats` is done again where the database went away meanwhile, since what follows builds on it.
     """
 
-    def __init__(self, number, at, actor, kind, keys, statements, hold=0.0, commits=True, reads=False):
+    def __init__(
+            self, number, at, actor, kind, keys, statements, hold=0.0, commits=True, reads=False, pause=0.0, repeats=False):
         self.number = number
         self.at = at
         self.actor = actor
@@ -71,6 +78,8 @@ class Operation:
         self.hold = hold
         self.commits = commits
         self.reads = reads
+        self.pause = pause
+        self.repeats = repeats
 
     def touches(self, key):
         return not self.reads and (self.keys is None or key in self.keys)
@@ -81,12 +90,13 @@ class Operation:
             return text if len(text) < 60 else text[:57] + "…"
 
         said = "; ".join(
-            f"{sql}" + (f" [{', '.join(short(v) for v in values)}]" if values else "") for sql, values in self.statements[:4])
+            f"{sql}" + (f" [{', '.join(short(v) for v in values[:4])}]" if values else "")
+            for sql, values in self.statements[:4])
         return f"#{self.number} planned at {self.at:.2f} s by {self.actor}: {self.kind}: {said}"
 
 
 class Fault:
-    """One kill, or one stop. `victim` is a place, taken modulo those that live; `pause` seconds until it lives again."""
+    """One kill, stop or cut. `victim` is a place, taken modulo those that live; `pause` seconds until it lives again."""
 
     def __init__(self, at, kind, victim, pause, waits_for_work, delay):
         self.at = at
@@ -98,9 +108,14 @@ class Fault:
 
 
 class Plan:
-    """Everything about one round, reproduced by its seed and sizes."""
+    """Everything about one round, reproduced by its seed and sizes. `faults` says how many of each kind."""
 
-    def __init__(self, seed, rows, seconds, worker_kills, server_kills, stops):
+    #: The single deeds of every user, and how often each is done.
+    DEEDS = {"insert": 16, "edit": 30, "blank": 4, "same": 6, "pending": 8, "delete": 10, "rekey": 8}
+    #: What is done each so many seconds, on average.
+    SELDOM = {"bulk edit": 1.5, "some pending": 9, "all pending": 30, "long read": 7, "long write": 11}
+
+    def __init__(self, seed, rows, seconds, faults):
         self.seed = seed
         self.seconds = seconds
         self.texts = Texts(random.Random(f"{seed} texts"))
@@ -112,35 +127,28 @@ class Plan:
         self.last_key = rows
         self.last_code = rows
         self.operations = []
-        self._workload(rows)
-        self.faults = self._faults(worker_kills, server_kills, stops)
-
-    # The user
-
-    def _workload(self, rows):
-        scale = max(40, rows // 40)  # Enough that the workers are seldom idle when they are killed.
-        at = 0.0
-        while at < self.seconds:
-            actor = f"user{self.random.randrange(3)}"
-            self._one(at, actor)
-            at += self.random.expovariate(12)
-        for at in self._moments(1.5):
-            self._bulk_edit(at, scale)
-        for at in self._moments(9):
-            self._add(at, "batch", "set some to pending by hand", None,
-                      [(f"UPDATE {TABLE} SET {STATUS} = 'pending' WHERE id % 7 = ?", (self.random.randrange(7),))])
-        for at in self._moments(30):
-            self._add(at, "batch", "set all to pending by hand", None, [(f"UPDATE {TABLE} SET {STATUS} = 'pending'", ())])
-        for at in self._moments(7):
-            self._add(at, "reader", "long reading transaction", set(),
-                      [(f"SELECT count(*), sum(length(body)) FROM {TABLE}", ())], hold=self.random.uniform(1, 4), reads=True)
-        for at in self._moments(11):
-            self._long_write(at)
-        for at in self._moments(20):
-            self._rebuild(at, forgets_status=self.random.random() < 0.3)
+        #: Rows of a small batch: enough that the workers are seldom idle when they are killed.
+        self.scale = max(40, rows // 40)
+        self._workload()
         self.operations.sort(key=lambda operation: operation.at)
         for number, operation in enumerate(self.operations):
             operation.number = number
+        self.faults = self._faults(faults)
+
+    # The user
+
+    def _workload(self):
+        """In the order of time, so that each deed aims at what the ones before it left."""
+        deeds = []
+        at = 0.0
+        while at < self.seconds:
+            deed = self.random.choices(list(self.DEEDS), list(self.DEEDS.values()))[0]
+            deeds.append((at, deed, (f"user{self.random.randrange(3)}",)))
+            at += self.random.expovariate(12)
+        for deed, mean in self.SELDOM.items():
+            deeds += [(at, deed, ()) for at in self._moments(mean)]
+        for at, deed, actor in sorted(deeds):
+            getattr(self, "_" + deed.replace(" ", "_"))(at, *actor)
 
     def _moments(self, mean):
         """At least two moments, `mean` seconds apart on average."""
@@ -155,7 +163,7 @@ class Plan:
     def _key(self):
         return self.random.choice(list(self.codes)) if self.codes else 1
 
-    def _new_key(self):
+    def _new_key(self, at):
         if self.gone and self.random.random() < 0.4:
             return self.gone.pop(self.random.randrange(len(self.gone)))
         self.last_key += 1
@@ -169,72 +177,78 @@ class Plan:
         self.codes.pop(key, None)
         self.gone.append(key)
 
-    def _one(self, at, actor):
-        kinds = ["insert", "edit", "blank", "same", "replace", "replace code", "steal code", "pending", "delete", "rekey"]
-        kind = self.random.choices(kinds, [16, 30, 4, 6, 8, 7, 3, 8, 10, 8])[0]
-        key = self._key()
-        text = self.texts.fresh() if kind == "edit" else self.texts.next()
-        update = f"UPDATE {TABLE} SET"
-        if kind == "insert":
-            key, code = self._new_key(), self._new_code()
-            self._add(at, actor, kind, {key}, [(f"INSERT INTO {TABLE}(id, code, body) VALUES (?, ?, ?)", (key, code, text))])
-            self.codes[key] = code
-        elif kind == "edit":
-            self._add(at, actor, kind, {key}, [(f"{update} body = ? WHERE id = ?", (text, key))])
-        elif kind == "blank":
-            self._add(at, actor, "edit to nothing", {key},
-                      [(f"{update} body = ? WHERE id = ?", (self.random.choice(BLANKS), key))])
-        elif kind == "same":
-            self._add(at, actor, "edit to the same value", {key}, [(f"{update} body = body WHERE id = ?", (key,))])
-        elif kind == "replace":
-            self._add(at, actor, "REPLACE on the key", {key},
-                      [(f"INSERT OR REPLACE INTO {TABLE}(id, code, body) VALUES (?, ?, ?)", (key, self.codes[key], text))])
-        elif kind == "replace code":
-            # Takes another row's code, so that row goes, and no trigger sees it go.
-            victim, new = key, self._new_key()
-            code = self.codes[victim]
-            self._add(at, actor, "REPLACE on the second unique column", {victim, new},
-                      [(f"INSERT OR REPLACE INTO {TABLE}(id, code, body) VALUES (?, ?, ?)", (new, code, text))])
-            self._forget(victim)
-            self.codes[new] = code
-        elif kind == "steal code":
-            victim, thief = key, self._key()
-            if victim == thief:
-                return
-            code = self.codes[victim]
-            self._add(at, actor, "UPDATE OR REPLACE on the second unique column", {victim, thief},
-                      [(f"UPDATE OR REPLACE {TABLE} SET code = ? WHERE id = ?", (code, thief))])
-            self._forget(victim)
-            self.codes[thief] = code
-        elif kind == "pending":
-            self._add(at, actor, "set to pending by hand", {key}, [(f"{update} {STATUS} = 'pending' WHERE id = ?", (key,))])
-        elif kind == "delete":
-            self._add(at, actor, kind, {key}, [(f"DELETE FROM {TABLE} WHERE id = ?", (key,))])
-            self._forget(key)
-        elif kind == "rekey":
-            new = self._new_key()
-            self._add(at, actor, "key change", {key, new}, [(f"{update} id = ? WHERE id = ?", (new, key))])
-            self.codes[new] = self.codes.pop(key)
-            self.gone.append(key)
+    def _insert(self, at, actor):
+        key, code = self._new_key(at), self._new_code()
+        self._add(at, actor, "insert", {key},
+                  [(f"INSERT INTO {TABLE}(id, code, body) VALUES (?, ?, ?)", (key, code, self.texts.next()))])
+        self.codes[key] = code
 
-    def _bulk_edit(self, at, scale):
-        keys = self.random.sample(sorted(self.codes), min(len(self.codes), self.random.randint(scale, 6 * scale)))
-        statements = [(f"UPDATE {TABLE} SET body = ? WHERE id = ?", (self.texts.fresh(), key)) for key in keys]
-        self._add(at, "batch", f"edit of {len(keys)} rows", set(keys), statements)
+    def _edit(self, at, actor):
+        key = self._key()
+        self._add(at, actor, "edit", {key}, [self._set_body(key, self.texts.fresh())])
+
+    def _blank(self, at, actor):
+        key = self._key()
+        self._add(at, actor, "edit to nothing", {key}, [self._set_body(key, self.random.choice(BLANKS))])
+
+    def _same(self, at, actor):
+        key = self._key()
+        self._add(at, actor, "edit to the same value", {key}, [(f"UPDATE {TABLE} SET body = body WHERE id = ?", (key,))])
+
+    def _pending(self, at, actor):
+        key = self._key()
+        self._add(at, actor, "set to pending by hand", {key},
+                  [(f"UPDATE {TABLE} SET {STATUS} = 'pending' WHERE id = ?", (key,))])
+
+    def _delete(self, at, actor):
+        key = self._key()
+        self._add(at, actor, "delete", {key}, [(f"DELETE FROM {TABLE} WHERE id = ?", (key,))])
+        self._forget(key)
+
+    def _rekey(self, at, actor):
+        key, new = self._key(), self._new_key(at)
+        self._add(at, actor, "key change", {key, new}, [(f"UPDATE {TABLE} SET id = ? WHERE id = ?", (new, key))])
+        if key in self.codes:
+            self.codes[new] = self.codes[key]
+            self._forget(key)
+
+    @staticmethod
+    def _set_body(key, text, table=TABLE):
+        return f"UPDATE {table} SET body = ? WHERE id = ?", (text, key)
+
+    def _some_keys(self, count):
+        return self.random.sample(sorted(self.codes), min(len(self.codes), count))
+
+    def _bulk_edit(self, at):
+        keys = self._some_keys(self.random.randint(self.scale, 6 * self.scale))
+        self._add(at, "batch", f"edit of {len(keys)} rows", set(keys),
+                  [self._set_body(key, self.texts.fresh()) for key in keys])
+
+    def _some_pending(self, at):
+        self._add(at, "batch", "set some to pending by hand", None,
+                  [(f"UPDATE {TABLE} SET {STATUS} = 'pending' WHERE id % 7 = ?", (self.random.randrange(7),))])
+
+    def _all_pending(self, at):
+        self._add(at, "batch", "set all to pending by hand", None, [(f"UPDATE {TABLE} SET {STATUS} = 'pending'", ())])
+
+    def _long_read(self, at):
+        self._add(at, "reader", "long reading transaction", set(),
+                  [(f"SELECT count(*), sum(length(body)) FROM {TABLE}", ())], hold=self.random.uniform(1, 4), reads=True)
 
     def _long_write(self, at):
         keys = [self._key() for _ in range(5)]
-        statements = [(f"UPDATE {TABLE} SET body = ? WHERE id = ?", (self.texts.fresh(), key)) for key in keys[:4]]
+        statements = [self._set_body(key, self.texts.fresh()) for key in keys[:4]]
         statements.append((f"DELETE FROM {TABLE} WHERE id = ?", (keys[4],)))
         commits = self.random.random() < 0.7
         self._add(at, "writer", "long writing transaction" + ("" if commits else ", rolled back"), set(keys), statements,
                   hold=self.random.uniform(0.5, 2.5), commits=commits)
 
-    def _rebuild(self, at, forgets_status):
+    def _rebuild(self, at):
         """As migration tools do it. Those that build from their own model lose a column that it does not name."""
+        forgets_status = self.random.random() < 0.3
         columns = COLUMNS if forgets_status else f"{COLUMNS}, {STATUS}"
         statements = [
-            (create_table(f"new_{TABLE}", has_status=not forgets_status), ()),
+            (self._create_new(has_status=not forgets_status), ()),
             (f"INSERT INTO new_{TABLE}({columns}) SELECT {columns} FROM {TABLE}", ()),
             (f"DROP TABLE {TABLE}", ()),
             (f"ALTER TABLE new_{TABLE} RENAME TO {TABLE}", ()),
@@ -244,19 +258,11 @@ class Plan:
 
     # The faults
 
-    def _faults(self, worker_kills, server_kills, stops):
+    def _faults(self, counts):
         chance = random.Random(f"{self.seed} faults")
-        faults = []
-        for kind, count in [("worker", worker_kills), ("server", server_kills), ("stop", stops)]:
-            for _ in range(count):
-                pause = {"worker": chance.uniform(0.1, 2), "server": chance.uniform(0.2, 2), "stop": chance.uniform(6, 9)}[kind]
-                faults.append(Fault(
-                    chance.uniform(0.02, 0.98) * self.seconds, kind, chance.randrange(100), pause,
-                    chance.random() < 0.7, chance.uniform(0, 0.15)))
-        return sorted(faults, key=lambda fault: fault.at)
-
-
-def create_table(name, has_status):
-    status = f", {STATUS} TEXT NOT NULL DEFAULT 'pending'" if has_status else ""
-    return (f"CREATE TABLE {name}(id INTEGER NOT NULL PRIMARY KEY, code TEXT NOT NULL UNIQUE, body TEXT, vector TEXT, "
-            f"updated_at TEXT{status})")
+        return sorted(
+            (Fault(
+                chance.uniform(0.02, 0.98) * self.seconds, kind, chance.randrange(100), chance.uniform(*PAUSES[kind]),
+                chance.random() < 0.7, chance.uniform(0, 0.15))
+             for kind, count in counts.items() for _ in range(count)),
+            key=lambda fault: fault.at)

@@ -1,10 +1,9 @@
-"""The built program's processes: a server and workers on one database file, in a folder of their own."""
+"""The built program's processes: a server and workers on one database, in a folder of their own."""
 
 import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import threading
 import time
@@ -12,27 +11,24 @@ import urllib.error
 import urllib.request
 
 
-def connect(path):
-    """A user's own connection, with the patience that programs are advised to have."""
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
+#: The exit status of a program that cannot reach its database, and how soon after its start it looks.
+NO_DATABASE, START_SECONDS = 74, 5
 
 
 class House:
-    """Where one campaign lives: folder, database, environment, port."""
+    """Where one campaign lives: folder, database (of sqlite.py or postgres.py), environment, port."""
 
-    def __init__(self, home):
+    def __init__(self, home, database):
         self.home = str(home)
-        self.database = os.path.join(self.home, "user.db")
+        self.database = database(self.home)
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.binary = os.environ["MILLRACE_BINARY"]
         self.environment = dict(
-            os.environ, MILLRACE_HOME=self.home, DATABASE_URL=f"sqlite://{self.database}", PORT=str(self.port),
-            LANG="C", LC_ALL="C")
+            os.environ, MILLRACE_HOME=self.home, DATABASE_URL=self.database.url, PORT=str(self.port), LANG="C",
+            LC_ALL="C", PGAPPNAME="millrace")
         self.environment.pop("WORKER_ID", None)
 
     def end_leftovers(self, patience=15):
@@ -87,13 +83,18 @@ class House:
 
 
 class Place:
-    """One process that is started again when it was killed. Output goes to NAME.log in the house."""
+    """One process that is started again when it was killed. Output goes to NAME.log in the house.
 
-    def __init__(self, house, name, arguments, environment=None):
+    `prefix` is a program that becomes the one asked for, which therefore has its pid.
+    """
+
+    def __init__(self, house, name, arguments, environment=None, prefix=()):
         self.house = house
         self.name = name
-        self.arguments = arguments
-        self.environment = dict(house.environment, **(environment or {}))
+        self.command = [*prefix, house.binary, *arguments]
+        #: What a database server shows of its connections.
+        self.application = f"millrace {name}"
+        self.environment = dict(house.environment, PGAPPNAME=self.application, **(environment or {}))
         self.process = None
         self.lock = threading.Lock()
         #: How it ended where nobody had killed it.
@@ -107,9 +108,9 @@ class Place:
     def start(self):
         with self.lock, open(self.log, "ab") as log:
             self.is_killed = False
+            self._started = time.monotonic()
             self.process = subprocess.Popen(
-                [self.house.binary, *self.arguments], env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log)
+                self.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     @property
     def pid(self):
@@ -120,12 +121,16 @@ class Place:
             return self.process is not None and self.process.poll() is None
 
     def notice(self):
-        """Starts a process again that ended by itself, and remembers how it ended."""
+        """Starts a process again that ended by itself, and remembers how it ended: one that finds no database when it
+        starts says so and ends, and whoever started it tries again."""
         with self.lock:
             ended = self.process is not None and not self.is_killed and self.process.poll() is not None
             if ended:
                 self.is_killed = True
-                self.surprises.append(f"{self.name} ended by itself with {self.process.returncode}")
+                found_none = self.process.returncode == NO_DATABASE and self.house.database.was_away(
+                    self._started, self._started + START_SECONDS)
+                if not found_none:
+                    self.surprises.append(f"{self.name} ended by itself with {self.process.returncode}")
         if ended:
             self.start()
 

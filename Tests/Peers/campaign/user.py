@@ -1,12 +1,8 @@
 """Executes the planned operations as other programs would: a foreign connection and a thread for each actor."""
 
 import json
-import sqlite3
 import threading
 import time
-
-from .plan import STATUS
-from .processes import connect
 
 
 class Workload:
@@ -17,6 +13,8 @@ class Workload:
         self.database = database
         self.log = []
         self.refused = []
+        #: How often a connection was cut under a user.
+        self.aways = 0
         self._file = open(log_path, "w")
         self._lock = threading.Lock()
         self._start = None
@@ -37,36 +35,44 @@ class Workload:
         self._file.close()
 
     def _act(self, actor):
-        connection = connect(self.database)
-        connection.execute("PRAGMA legacy_alter_table = ON")
+        connection = self.database.connect(f"user {actor}")
         for operation in self.plan.operations:
             if operation.actor != actor:
                 continue
             time.sleep(max(0, self._start + operation.at - time.monotonic()))
-            try:
-                outcome = self._execute(connection, operation)
-            except sqlite3.Error as error:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                outcome = f"{type(error).__name__}: {error}"
-                # A key or code that is taken, and a column that a rebuild has forgotten and Millrace not yet brought
-                # back, are the user's own doing; anything else is a complaint.
-                if not isinstance(error, sqlite3.IntegrityError) and f"no such column: {STATUS}" not in str(error):
-                    self.refused.append(f"{operation}: {outcome}")
+            outcome = self._try(connection, operation)
+            while outcome is None:
+                outcome = self._try(connection, operation)
             self._note(operation, outcome)
         connection.close()
 
-    @staticmethod
-    def _execute(connection, operation):
+    def _try(self, connection, operation):
+        """- Returns: the rows changed or the error; None where it is to be done again."""
+        try:
+            return self._execute(connection, operation)
+        except self.database.Error as error:
+            if self.database.is_away(error):
+                # Whether a commit that was under way has happened, nobody knows; the end is judged by what is there.
+                self.aways += 1
+                connection.reconnect()
+                return None if operation.repeats else "the connection was cut"
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            outcome = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            # What is the user's own doing may be refused; anything else is a complaint.
+            if not self.database.is_own_doing(error):
+                self.refused.append(f"{operation}: {outcome}")
+            return outcome
+
+    def _execute(self, connection, operation):
         if len(operation.statements) == 1 and not operation.hold:
             sql, values = operation.statements[0]
             return connection.execute(sql, values).rowcount
-        connection.execute("BEGIN" if operation.reads else "BEGIN IMMEDIATE")
+        self.database.begin(connection, operation.reads)
         rows = 0
         for sql, values in operation.statements:
-            cursor = connection.execute(sql, values)
-            cursor.fetchall()
-            rows += max(cursor.rowcount, 0)
+            rows += max(connection.execute(sql, values).rowcount, 0)
+            time.sleep(operation.pause)
         time.sleep(operation.hold)
         connection.execute("COMMIT" if operation.commits else "ROLLBACK")
         return rows
@@ -103,4 +109,6 @@ class Workload:
                     texts[values[1]] = values[0]
                 elif sql.startswith("INSERT") and len(values) == 3:
                     texts[values[0]] = values[2]
+                elif sql.startswith("COPY"):
+                    texts.update((key, text) for key, _, text in values)
         return texts

@@ -42,6 +42,12 @@ package final class TestDatabase: Sendable {
         String(address.suffix(from: address.index(after: address.lastIndex(of: "/") ?? address.startIndex)))
     }
 
+    /// The connections of another role, over the socket where everyone is trusted; PostgreSQL alone.
+    package func open(role: String) async throws -> any Database {
+        try await PostgresDatabase.open(
+            address.replacing("postgres://postgres@", with: "postgres://\(role)@", maxReplacements: 1), logger: .quiet)
+    }
+
     /// One more program's connections. Nothing written here survives a power cut.
     package func open() async throws -> any Database {
         switch dialect {

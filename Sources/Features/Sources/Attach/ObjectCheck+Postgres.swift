@@ -103,7 +103,7 @@ extension ObjectCheck {
 
     /// Those of our triggers that the owner has switched off (`ALTER TABLE … DISABLE TRIGGER`). They stay off: the sweep
     /// finds what is written meanwhile.
-    package func disabled(on connection: any Connection) throws(DatabaseError) -> [String] {
+    package func switchedOff(on connection: any Connection) throws(DatabaseError) -> [String] {
         guard source.definition.dialect == .postgres,
             let place = try Partitions.place(of: source.definition.tableName, on: connection)
         else { return [] }

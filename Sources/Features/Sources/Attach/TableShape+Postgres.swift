@@ -183,7 +183,7 @@ extension TableShape {
                     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
                     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
                         AND n.nspname NOT IN ('pg_catalog', 'pg_toast', 'information_schema', 'millrace')
-                    ORDER BY 1 COLLATE "C", 2 COLLATE "C" LIMIT 40
+                    ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C" LIMIT 40
                     """)
         ).map { row in
             // What the search path finds is written without its schema.

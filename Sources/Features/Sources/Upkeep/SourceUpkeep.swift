@@ -89,7 +89,7 @@ package actor SourceUpkeep {
         let (missing, disabled) = try await database.read { connection in
             let missing = try ObjectCheck(source).missing(on: connection)
             try ObjectCheck(source).requireColumns(on: connection)
-            return (missing, try ObjectCheck(source).disabled(on: connection))
+            return (missing, try ObjectCheck(source).switchedOff(on: connection))
         }
         if !disabled.isEmpty {
             logger.warning(

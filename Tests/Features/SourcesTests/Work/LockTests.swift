@@ -1,0 +1,162 @@
+import Core
+import Embedding
+import TestDatabases
+import Testing
+
+@testable import Sources
+
+/// Users' transactions that stay open, and ours beside them: neither waits for the other.
+struct LockTests {
+    private func shop() async throws -> (Workshop, Source) {
+        let shop = try await Workshop(.postgres)
+        try shop.shell(
+            "INSERT INTO parts_master_features(id, feature_text) SELECT i, 'part ' || i FROM generate_series(1, 20) AS i;"
+        )
+        let source = try await shop.attachParts()
+        return (shop, source)
+    }
+
+    private func results(_ shop: Workshop, _ jobs: [Job], of source: Source) async throws -> [EmbeddingResult] {
+        try await shop.queue.read(jobs, of: source, space: shop.embedder.space).map { input in
+            guard case .text(let text, let hash) = input.content else {
+                return EmbeddingResult(job: input.job, values: input.values, outcome: .gone)
+            }
+            return EmbeddingResult(
+                job: input.job, values: input.values,
+                outcome: .vector(shop.embedder.vector(text), hash: hash, isTruncated: false))
+        }
+    }
+
+    @Test(arguments: [
+        "SELECT FROM parts_master_features WHERE id <= 3 FOR UPDATE;",
+        "UPDATE parts_master_features SET part_id = 'x' WHERE id <= 3;",
+        "UPDATE parts_master_features SET feature_text = feature_text || '?' WHERE id <= 3;",
+        "DELETE FROM parts_master_features WHERE id <= 3;",
+    ])
+    func `a settlement passes by the rows that an idle transaction has, and settles them when it ends`(sql: String)
+        async throws
+    {
+        let (shop, source) = try await shop()
+        let (worker, jobs) = try await shop.claim()
+        let results = try await results(shop, jobs, of: source)
+        let user = try Psql(shop.place.address)
+        try user.tell("BEGIN; \(sql)")
+        let began = ContinuousClock.now
+        let batch = try await shop.queue.settle(
+            results, of: source, space: shop.embedder.space, worker: worker, inModel: [],
+            jitters: results.map { _ in 0.5 })
+        #expect(began.duration(to: .now) < .seconds(2))
+        #expect(batch.counts.succeeded == 17 && batch.locked.count == 3)
+        // Another user's write to another row goes through at once.
+        try shop.shell("SET lock_timeout = 100; UPDATE parts_master_features SET feature_text = 'other' WHERE id = 9;")
+        try user.tell("COMMIT;")
+        try user.end()
+        let rest = try await shop.queue.settle(
+            batch.locked, of: source, space: shop.embedder.space, worker: worker, inModel: [],
+            jitters: results.map { _ in 0.5 })
+        #expect(rest.locked.isEmpty)
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `a worker goes on beside an idle transaction, and keeps what it cannot write`() async throws {
+        let (shop, source) = try await shop()
+        let user = try Psql(shop.place.address)
+        try user.tell("BEGIN; UPDATE parts_master_features SET part_id = 'held' WHERE id <= 5;")
+        let worker = try await shop.worker { $0.batchSize = 4 }
+        async let work: Void = worker.work()
+        while try shop.shell("SELECT count(*) FROM millrace_job;") != "5" { await Task.yield() }
+        try user.tell("COMMIT;")
+        while try shop.shell("SELECT count(*) FROM millrace_job;") != "0" { await Task.yield() }
+        await worker.drain()
+        try await work
+        try user.end()
+        try await shop.expectInStep(source)
+        #expect(shop.embedder.texts.count == 20)
+    }
+
+    @Test func `results beyond what is kept are put off, and a stop hands the kept ones back`() async throws {
+        let (shop, source) = try await shop()
+        let user = try Psql(shop.place.address)
+        try user.tell("BEGIN; UPDATE parts_master_features SET part_id = 'held';")
+        let worker = try await shop.worker { settings in
+            settings.mostKept = 12
+            settings.farewell = .milliseconds(100)
+        }
+        async let work: Void = worker.work()
+        while try shop.shell("SELECT count(*) FROM millrace_job WHERE state = 'scheduled';") != "8" {
+            await Task.yield()
+        }
+        #expect(try shop.shell("SELECT count(*) FROM millrace_job WHERE state = 'running';") == "12")
+        await worker.drain()
+        try await work
+        #expect(
+            try shop.shell("SELECT state, count(*) FROM millrace_job GROUP BY 1 ORDER BY 1;")
+                == "available|12\nscheduled|8")
+        #expect(try shop.shell("SELECT sum(attempt) FROM millrace_job;") == "0")
+        try user.tell("COMMIT;")
+        try user.end()
+        try shop.shell("UPDATE millrace_job SET state = 'available', run_at = NULL;")
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `a table locked as a whole is waited for a moment, and then as its rows would be`() async throws {
+        let (shop, source) = try await shop()
+        let (worker, jobs) = try await shop.claim()
+        let results = try await results(shop, jobs, of: source)
+        let user = try Psql(shop.place.address)
+        try user.tell("BEGIN; LOCK TABLE parts_master_features IN ACCESS EXCLUSIVE MODE;")
+        let batch = try await shop.queue.settle(
+            results, of: source, space: shop.embedder.space, worker: worker, inModel: [],
+            jitters: results.map { _ in 0.5 })
+        #expect(batch.locked.count == 20)
+        try user.tell("COMMIT;")
+        try user.end()
+        let counts = try await shop.settle(batch.locked, of: source, by: worker)
+        #expect(counts.succeeded == 20)
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `a backfill and a sweep pass by what an idle transaction has, and lose nothing`() async throws {
+        let (shop, source) = try await shop()
+        try await shop.work()
+        let user = try Psql(shop.place.address)
+        try user.tell(
+            "BEGIN; UPDATE parts_master_features SET feature_text = 'mine' WHERE id <= 3; SELECT FROM parts_master_features WHERE id = 4 FOR UPDATE;"
+        )
+        try await shop.takeIn(source, .all)
+        // Three are about to be wished for by their user; the fourth is not, and has its job.
+        #expect(try shop.shell("SELECT count(*) FROM millrace_job;") == "17")
+        #expect(try await shop.sweep(source).wanted == 0)
+        try user.tell("COMMIT;")
+        try user.end()
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `two users who write the same rows in opposite order fall to their own deadlock and to none of ours`()
+        async throws
+    {
+        let (shop, source) = try await shop()
+        let worker = try await shop.worker { $0.batchSize = 5 }
+        async let work: Void = worker.work()
+        try await withThrowingTaskGroup(of: String.self) { group in
+            for user in 0..<3 {
+                group.addTask {
+                    // Each statement locks its rows in one order: without us there is no deadlock.
+                    let statements = (0..<60).map { round in
+                        "UPDATE parts_master_features SET feature_text = 'u\(user) r\(round)' WHERE id IN (SELECT id FROM parts_master_features WHERE id % 4 = \((round + user) % 4) ORDER BY id FOR UPDATE);"
+                    }
+                    return try shop.shell(
+                        "SET deadlock_timeout = '20ms'; SET lock_timeout = '5s';" + statements.joined(separator: "\n"))
+                }
+            }
+            for try await printed in group { #expect(printed == "") }
+        }
+        while try shop.shell("SELECT count(*) FROM millrace_job;") != "0" { await Task.yield() }
+        await worker.drain()
+        try await work
+        try await shop.expectInStep(source)
+    }
+}
