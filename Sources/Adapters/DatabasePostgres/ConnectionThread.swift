@@ -94,7 +94,10 @@ final class ConnectionThread: @unchecked Sendable {
             return (handle, true)
         } catch {
             nextTry = .now + backoff.failed(jitter: .random(in: 0..<1))
-            pool.logger.warning("no connection to the database", metadata: ["error": "\(error)"])
+            // The first of a row: what follows says the same.
+            if backoff.failures == 1 {
+                pool.logger.warning("no connection to the database", metadata: ["error": "\(error)"])
+            }
             if error.code != .busy { pool.failWaiting(error) }
             throw error
         }
@@ -156,14 +159,9 @@ final class ConnectionThread: @unchecked Sendable {
 
     /// Runs a statement outside transactions, with no limit on its time.
     private func runAlone(_ statement: String, _ request: Request) throws -> @Sendable () -> Void {
-        let (handle, _) = try connected()
+        let handle = try unlimited()
         guard canceller.arm(key) else { throw CancellationError() }
         defer { finish(handle) }
-        let patience = ContinuousClock.now + pool.options.answerPatience
-        // Behind a pooler a setting would stay with a connection that another program gets next.
-        if handle.preparesStatements {
-            try handle.script("SET statement_timeout = 0; SET lock_timeout = 0", until: patience)
-        }
         do {
             try handle.script(statement, until: nil)
         } catch {
@@ -176,5 +174,23 @@ final class ConnectionThread: @unchecked Sendable {
             try handle.script("RESET statement_timeout; RESET lock_timeout", until: .now + pool.options.answerPatience)
         }
         return try request.run(PostgresConnection(handle, pool.options))
+    }
+
+    /// A connection whose statements have no limit on their time. Behind a pooler they keep theirs, since the setting would
+    /// stay with a connection that another program gets next.
+    private func unlimited() throws(DatabaseError) -> PostgresHandle {
+        while true {
+            let (handle, isFresh) = try connected()
+            guard handle.preparesStatements else { return handle }
+            do throws(DatabaseError) {
+                try handle.script(
+                    "SET statement_timeout = 0; SET lock_timeout = 0", until: .now + pool.options.answerPatience)
+                return handle
+            } catch {
+                drop()
+                // The server had closed an idle connection; nothing has run.
+                if isFresh { throw error }
+            }
+        }
     }
 }

@@ -50,6 +50,8 @@ struct Transaction {
         do {
             let answer = try request.run(connection)
             if let ending = connection.ending { throw ending }
+            precondition(
+                handle.isInTransaction || !handle.isAlive, "a body ended the transaction that it was run in")
             if connection.hasStaleStatement {
                 throw DatabaseError(.other, "\(handle.place) changed a table while it was in use: try again")
             }

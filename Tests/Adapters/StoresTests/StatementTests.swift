@@ -44,6 +44,7 @@ struct StatementTests {
         try jobs.forgetDead([Key([9])], of: source, on: recorder)
         _ = try workers.prune(endedBefore: now, on: recorder)
         _ = try jobs.line(on: recorder)
+        try limits(recorder, now)
         _ = try OldestTransaction.read(on: recorder)
 
         let item = try embeddings.put(
@@ -65,13 +66,23 @@ struct StatementTests {
         return recorder.statements
     }
 
+    /// A limit's statements.
+    private func limits(_ recorder: Recorder, _ now: Timestamp) throws {
+        let (store, limit) = (ModelLimitStore(), ModelLimit(model: "tiny", concurrency: 2, perMinute: 60))
+        try store.set(limit, now: now, on: recorder)
+        _ = try store.all(on: recorder)
+        _ = try store.allowance(of: limit, now: now, on: recorder)
+        try store.spend(1, of: limit, on: recorder)
+        try store.set(ModelLimit(model: "tiny", concurrency: nil, perMinute: nil), now: now, on: recorder)
+    }
+
     @Test(arguments: Dialect.allCases)
     func `every statement of the stores can be prepared`(on dialect: Dialect) async throws {
         try await onTables(dialect) { connection in
             let statements = try everyStatement(connection)
             // A function that is added without a call above is noticed by whoever counts again.
             #expect(
-                statements.count == (dialect == .sqlite ? 48 : 52),
+                statements.count == (dialect == .sqlite ? 55 : 59),
                 "\(statements.count): \(statements.map(\.text).joined(separator: "\n"))")
             for statement in statements {
                 let program = try connection.rows(
@@ -95,12 +106,16 @@ struct StatementTests {
                 """))
     }
 
-    /// The steps of the plan that read the table of jobs.
-    private func steps(_ statement: Recorder.Statement, _ connection: any Connection) throws -> [String] {
-        let table = Table.job.name(in: connection.dialect).replacing("millrace.", with: "")
+    private func plan(_ statement: Recorder.Statement, _ connection: any Connection) throws -> [String] {
         let explain = connection.dialect == .sqlite ? "EXPLAIN QUERY PLAN" : "EXPLAIN"
         return try connection.rows(.both("\(explain) \(SQLText(statement.text))"), statement.parameters)
             .map { $0.text(connection.dialect == .sqlite ? 3 : 0) }
+    }
+
+    /// The steps of the plan that read the table of jobs.
+    private func steps(_ statement: Recorder.Statement, _ connection: any Connection) throws -> [String] {
+        let table = Table.job.name(in: connection.dialect).replacing("millrace.", with: "")
+        return try plan(statement, connection)
             .filter { $0.contains(" \(table)") && !$0.contains("Update on") && !$0.contains("Delete on") }
     }
 
@@ -130,6 +145,7 @@ struct StatementTests {
             _ = try jobs.freeOrphans(on: recorder)
             var looked = 0
             for statement in recorder.statements {
+                #expect(try !plan(statement, connection).contains { $0.contains("Seq Scan") }, "\(statement.text)")
                 let steps = try steps(statement, connection)
                 looked += steps.isEmpty ? 0 : 1
                 for step in steps {

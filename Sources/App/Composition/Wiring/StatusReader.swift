@@ -65,8 +65,10 @@ package struct StatusReader: Sendable {
     /// nil where the table cannot be read now; upkeep reports that.
     private static func progress(of source: Source, on connection: any Connection) throws -> SourceProgress? {
         do {
-            return try SourceProgress.read(source, on: connection)
-        } catch  where error.code == .noSuchObject {
+            return try connection.attempt { () throws(DatabaseError) in
+                try SourceProgress.read(source, on: connection)
+            }
+        } catch  where error.code == .noSuchObject || error.code == .denied {
             return nil
         }
     }

@@ -6,7 +6,7 @@ CREATE TABLE millrace.meta(
     value text NOT NULL
 );
 INSERT INTO millrace.meta VALUES
-    ('database_id', replace(gen_random_uuid()::text, '-', '')), ('feed_floor', '0'), ('term', '0');
+    ('database_id', replace(gen_random_uuid()::text, '-', '')), ('feed_floor', '0');
 
 -- Fences never reset, so that one of last year is still smaller than today's. A sequence: no claim waits for another's.
 CREATE SEQUENCE millrace.fence AS bigint;
@@ -25,6 +25,9 @@ CREATE TABLE millrace.source(
     backfill_total bigint NOT NULL DEFAULT 0,
     created_at bigint NOT NULL
 );
+-- Claims look here. A part of a statement without an index would blur the costs of all others, since Millrace's
+-- connections have sequential scans switched off (see ServerSettings).
+CREATE INDEX source_suspended ON millrace.source(id) WHERE state = 'suspended';
 
 -- Live work only. A finished job is deleted: the vector that it wrote is the record of its success.
 CREATE TABLE millrace.job(
@@ -82,6 +85,8 @@ CREATE TABLE millrace.worker(
     skipped bigint NOT NULL DEFAULT 0,
     truncated bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+-- A beat changes no column of it, so it stays HOT.
+CREATE INDEX worker_living ON millrace.worker(id) WHERE state IN ('starting', 'ready', 'draining');
 
 -- The present embedding of each item; id is the item's number in the index.
 CREATE TABLE millrace.embedding(
