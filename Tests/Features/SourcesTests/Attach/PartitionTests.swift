@@ -79,6 +79,21 @@ struct PartitionTests {
         #expect(try await shop.database.read { try ObjectCheck(source).missing(on: $0) } == [])
     }
 
+    @Test func `a partition that was in use when it was noticed is watched when it is free`() async throws {
+        let (shop, source) = try await shop()
+        let upkeep = upkeep(shop)
+        _ = try await upkeep.tick(now: .now)
+        try shop.shell(#"CREATE TABLE shop.us PARTITION OF shop."Odd Parts" FOR VALUES IN ('us');"#)
+        let user = try Psql(shop.place.address)
+        try user.tell(#"BEGIN; SELECT count(*) FROM shop."Odd Parts";"#)
+        _ = try await upkeep.tick(now: .now)
+        #expect(try await shop.database.read { try ObjectCheck(source).missing(on: $0) } != [])
+        try user.tell("COMMIT;")
+        try user.end()
+        _ = try await upkeep.tick(now: .now)
+        #expect(try await shop.database.read { try ObjectCheck(source).missing(on: $0) } == [])
+    }
+
     @Test(arguments: ["TRUNCATE shop.de;", "ALTER TABLE shop.eu DETACH PARTITION shop.de;", "DROP TABLE shop.de;"])
     func `a partition emptied, taken off or dropped takes its vectors along`(sql: String) async throws {
         let (shop, source) = try await shop()
