@@ -7,7 +7,10 @@ package enum TLSFault {
         ("ALERT_UNKNOWN_CA", "it does not accept the certificate that was shown"),
         ("ALERT_BAD_CERTIFICATE", "it does not accept the certificate that was shown"),
         ("ALERT_CERTIFICATE_EXPIRED", "it does not accept the certificate that was shown: that has ended"),
-        ("CERTIFICATE_VERIFY_FAILED", "no authority that is trusted here vouches for its certificate, or that has ended"),
+        (
+            "CERTIFICATE_VERIFY_FAILED",
+            "no authority that is trusted here vouches for its certificate, or that has ended"
+        ),
         ("failedToValidateHostname", "its certificate is for another name"),
         ("WRONG_VERSION_NUMBER", "it does not speak TLS"),
     ]

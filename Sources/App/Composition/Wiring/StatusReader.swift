@@ -65,10 +65,10 @@ package struct StatusReader: Sendable {
     /// nil where the table cannot be read now; upkeep reports that.
     private static func progress(of source: Source, on connection: any Connection) throws -> SourceProgress? {
         do {
-            return try connection.attempt { () throws(DatabaseError) in
+            return try connection.attempt { () throws -> SourceProgress in
                 try SourceProgress.read(source, on: connection)
             }
-        } catch  where error.code == .noSuchObject || error.code == .denied {
+        } catch let error as DatabaseError where error.code == .noSuchObject || error.code == .denied {
             return nil
         }
     }

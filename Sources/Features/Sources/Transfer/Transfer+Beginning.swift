@@ -36,7 +36,8 @@ extension Transfer {
         }
         let table = try TargetTable(shape, for: entry.origin, entry.sources)
         try entry.findings.check(
-            entry.origin, entry.origin.columns.indices.map { place in
+            entry.origin,
+            entry.origin.columns.indices.map { place in
                 table.columns.first { $0.place == place }?.form
             })
         let pairs = try zip(entry.sources, definitions).map { source, definition in

@@ -7,7 +7,8 @@ extension Transfer {
     func makeObjects(_ copy: Copy, _ progress: (TransferProgress) -> Void) async throws -> [TransferNote] {
         var notes: [TransferNote] = []
         let names = Dictionary(
-            copy.tables.map { ($0.entry.origin.name.lowercased(), $0.entry.target) }, uniquingKeysWith: { first, _ in first })
+            copy.tables.map { ($0.entry.origin.name.lowercased(), $0.entry.target) },
+            uniquingKeysWith: { first, _ in first })
         for (index, table) in copy.tables.enumerated() {
             progress(TransferProgress(.indexing, table.entry.origin.name, index, of: copy.tables.count))
             notes += try await makeIndexes(table.entry)
@@ -135,7 +136,9 @@ extension Transfer {
 
     /// The target becomes the origin's continuation: the same identity, and no counter that has fallen back, so that
     /// whoever followed the origin's feed finds its position too old and reads anew.
-    private static func takeOver(_ counters: Counters, _ id: String, on connection: any Connection) throws(DatabaseError) {
+    private static func takeOver(_ counters: Counters, _ id: String, on connection: any Connection)
+        throws(DatabaseError)
+    {
         try connection.run(
             .both("UPDATE \(Table.meta) SET value = :id WHERE name = 'database_id'"), ["id": .text(id)])
         for (table, number) in counters.numbers {
@@ -149,7 +152,9 @@ extension Transfer {
         }
         if counters.fence > 0 {
             _ = try connection.row(
-                SQL(postgres: "SELECT setval('millrace.fence', GREATEST(last_value, :fence::bigint)) FROM millrace.fence"),
+                SQL(
+                    postgres:
+                        "SELECT setval('millrace.fence', GREATEST(last_value, :fence::bigint)) FROM millrace.fence"),
                 ["fence": .integer(counters.fence)])
         }
         guard counters.feed > 0 else { return }

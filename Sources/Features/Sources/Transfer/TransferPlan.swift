@@ -41,7 +41,8 @@ struct TransferPlanning {
         let sources = try await origin.read { connection in try SourceStore().all(on: connection) }
         guard !sources.isEmpty else {
             throw TransferError(
-                .nothingToMove, "no table is attached there: nothing is to be moved, attach tables in the target itself")
+                .nothingToMove, "no table is attached there: nothing is to be moved, attach tables in the target itself"
+            )
         }
         let particulars = try await origin.read { connection in
             try sources.reduce(into: [SourceID: SourceStore.Particulars]()) { all, source in

@@ -4,17 +4,21 @@ import Testing
 @testable import Sources
 
 struct DefinitionTests {
-    @Test(arguments: [
-        ("'pending'", ColumnForm.text, "'pending'"), ("'it''s'", .text, "'it''s'"), ("17", .integer, "17"),
-        ("-1", .integer, "-1"), ("+1", .integer, "1"), ("0", .truth, "false"), ("TRUE", .truth, "true"),
-        ("TRUE", .integer, "1"), ("1.5", .real, "1.5"), ("NULL", .moment, "NULL"), ("x'00ff'", .bytes, nil),
-        ("X'00FF'", .bytes, "'\\x00ff'"), ("CURRENT_TIMESTAMP", .moment, "now()"),
-        ("CURRENT_TIMESTAMP", .text, "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"),
-        ("current_date", .day, "(now() AT TIME ZONE 'UTC')::date"),
-        ("strftime('%Y-%m-%d %H:%M:%f', 'now')", .text, "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS')"),
-        ("datetime('now')", .moment, "now()"), ("CURRENT_TIMESTAMP", .integer, nil), ("random()", .integer, nil),
-        ("abs(-1)", .integer, nil), ("'x'", .integer, nil), ("\"x\"", .text, nil),
-    ] as [(String, ColumnForm, String?)])
+    @Test(
+        arguments: [
+            ("'pending'", ColumnForm.text, "'pending'"), ("'it''s'", .text, "'it''s'"), ("17", .integer, "17"),
+            ("-1", .integer, "-1"), ("+1", .integer, "1"), ("0", .truth, "false"), ("TRUE", .truth, "true"),
+            ("TRUE", .integer, "1"), ("1.5", .real, "1.5"), ("NULL", .moment, "NULL"), ("x'00ff'", .bytes, nil),
+            ("X'00FF'", .bytes, "'\\x00ff'"), ("CURRENT_TIMESTAMP", .moment, "now()"),
+            ("CURRENT_TIMESTAMP", .text, "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"),
+            ("current_date", .day, "(now() AT TIME ZONE 'UTC')::date"),
+            (
+                "strftime('%Y-%m-%d %H:%M:%f', 'now')", .text,
+                "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS')"
+            ),
+            ("datetime('now')", .moment, "now()"), ("CURRENT_TIMESTAMP", .integer, nil), ("random()", .integer, nil),
+            ("abs(-1)", .integer, nil), ("'x'", .integer, nil), ("\"x\"", .text, nil),
+        ] as [(String, ColumnForm, String?)])
     func `a default is kept where both databases mean the same`(_ text: String, _ form: ColumnForm, _ kept: String?) {
         #expect(DefaultText.postgres(text, for: form) == kept)
     }

@@ -141,7 +141,8 @@ struct MappingTests {
         ("numeric", Value.text("5"), Value?.some(5)), ("numeric", "0.5", .real(0.5)), ("bytea", .blob([1]), .blob([1])),
         ("timestamptz", "2026-01-31 00:00:00+00", nil),
     ])
-    func `a key is found again by the value that SQLite had`(_ type: String, _ stored: Value, _ original: Value?) throws {
+    func `a key is found again by the value that SQLite had`(_ type: String, _ stored: Value, _ original: Value?) throws
+    {
         let form = try #require(
             ColumnForm(TableShape.ColumnType(schema: "pg_catalog", name: type, size: nil), dimension: nil))
         #expect(form.original(stored) == original)

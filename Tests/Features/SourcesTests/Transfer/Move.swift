@@ -27,7 +27,9 @@ struct Move: Sendable {
         }
     }
 
-    func transfer(_ change: (inout Transfer.Options) -> Void = { _ in }, into database: (any Database)? = nil) -> Transfer {
+    func transfer(_ change: (inout Transfer.Options) -> Void = { _ in }, into database: (any Database)? = nil)
+        -> Transfer
+    {
         var options = Transfer.Options()
         options.patience = .milliseconds(300)
         change(&options)
@@ -58,7 +60,8 @@ struct Move: Sendable {
         for source in sources {
             #expect(try await target.sweep(source).isClean, "\(source.collection)", sourceLocation: location)
             #expect(
-                try await target.database.read { try ObjectCheck(source).missing(on: $0) } == [], sourceLocation: location)
+                try await target.database.read { try ObjectCheck(source).missing(on: $0) } == [],
+                sourceLocation: location)
         }
         try await target.work()
         #expect(target.embedder.texts == [], sourceLocation: location)

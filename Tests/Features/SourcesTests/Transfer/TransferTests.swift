@@ -143,7 +143,8 @@ struct TransferTests {
         request.template = "{name} costs {price}, {size}"
         try await move.origin.attach(request)
         try move.origin.shell(
-            "INSERT INTO t(name, price, size) VALUES ('bolt', 5, 1.0), ('nut', 1e20, 2.5), (NULL, 0.1, NULL), ('x', 1e-7, 3)")
+            "INSERT INTO t(name, price, size) VALUES ('bolt', 5, 1.0), ('nut', 1e20, 2.5), (NULL, 0.1, NULL), ('x', 1e-7, 3)"
+        )
         move.origin.embedder.change { $0.failing = ["x costs 1e-07, 3": .badInput] }
         try await move.origin.work()
         try move.stopWorkers()
@@ -221,7 +222,8 @@ struct TransferTests {
         #expect(try move.target.shell("INSERT INTO t(x) VALUES ('d') RETURNING id") == "4")
         #expect(Int(try move.target.shell("SELECT nextval('millrace.fence')")) == fence + 1)
         let item = Int(try move.target.shell("SELECT nextval('millrace.embedding_id_seq')")) ?? 0
-        #expect(item > Int(try move.origin.shell("SELECT seq FROM sqlite_sequence WHERE name='millrace_embedding'")) ?? 0)
+        #expect(
+            item > Int(try move.origin.shell("SELECT seq FROM sqlite_sequence WHERE name='millrace_embedding'")) ?? 0)
         // Who followed the origin's feed is told to read anew, or has missed nothing.
         let feed = try await move.target.database.read { connection in
             (try FeedStore().head(on: connection), try FeedStore().floor(on: connection))

@@ -129,7 +129,9 @@ enum ColumnForm: Hashable, Sendable {
         case .integer, .truth, .bytes: return stored == original
         case .real, .single: return stored.real == original.real
         case .text: return written(original).map { stored.isSameText(as: $0) } ?? false
-        case .number: return Self.number(stored) == original || original.real.map { stored.text.flatMap(Double.init) == $0 } ?? false
+        case .number:
+            return Self.number(stored) == original
+                || original.real.map { stored.text.flatMap(Double.init) == $0 } ?? false
         case .moment, .localMoment, .day:
             guard let text = original.text, let moment = MomentText.microseconds(text) else { return false }
             return stored.text.flatMap(MomentText.microseconds) == moment

@@ -35,7 +35,9 @@ enum DefaultText {
     }
 
     private static func value(_ value: Value, for form: ColumnForm) -> String? {
-        guard form.takes(ValueTrait(value, looksForMoments: true)), let written = form.written(value) else { return nil }
+        guard form.takes(ValueTrait(value, looksForMoments: true)), let written = form.written(value) else {
+            return nil
+        }
         switch written {
         case .null: return "NULL"
         case .integer(let integer): return form == .truth ? (integer == 1 ? "true" : "false") : String(integer)

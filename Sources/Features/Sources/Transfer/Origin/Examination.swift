@@ -61,8 +61,10 @@ extension Examination.Findings {
             guard let form = forms[index] else { continue }
             for trait in ValueTrait.allCases where !form.takes(trait) {
                 guard let example = census.examples[trait], let count = census.counts[trait] else { continue }
-                throw Misfit(table: table.name, column: column, form: form, trait: trait, example: example, count: count)
-                    .error
+                throw Misfit(
+                    table: table.name, column: column, form: form, trait: trait, example: example, count: count
+                )
+                .error
             }
         }
     }

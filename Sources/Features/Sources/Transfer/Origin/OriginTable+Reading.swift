@@ -19,15 +19,18 @@ extension OriginTable {
             && columns.contains { $0.name == primaryKey[0] && $0.declaredType.uppercased() == "INTEGER" }
         let ours = Set(sources.flatMap { $0.ddl.objects.map { $0.name.name.lowercased() } })
         let indexes = try indexes(name, on: connection).filter { !ours.contains($0.name.lowercased()) }
-        let text = try connection.row(
-            SQL(sqlite: "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :name"), ["name": .text(name)]
-        )?[0].text ?? ""
+        let text =
+            try connection.row(
+                SQL(sqlite: "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :name"),
+                ["name": .text(name)]
+            )?[0].text ?? ""
         return OriginTable(
             name: name, columns: columns, primaryKey: primaryKey, isNumbered: isNumbered,
             highestNumber: isNumbered ? try highestNumber(name, on: connection) : nil,
             indexes: indexes, foreignKeys: try foreignKeys(name, on: connection),
             notes: try notes(name, columns, DefinitionWords(text), ours, on: connection),
-            key: first.definition.key, spelled: Set(sources.flatMap { $0.definition.key + $0.definition.text + [$0.definition.status] }))
+            key: first.definition.key,
+            spelled: Set(sources.flatMap { $0.definition.key + $0.definition.text + [$0.definition.status] }))
     }
 
     private static func columns(_ table: String, on connection: any Connection) throws(DatabaseError) -> [Column] {

@@ -12,7 +12,8 @@ struct InputRespelling: Sendable {
     private let targetDatabase: any Database
 
     /// nil where the two databases render every input of the source alike.
-    init?(_ pair: SourcePair, _ table: TargetTable, from originDatabase: any Database, to targetDatabase: any Database) {
+    init?(_ pair: SourcePair, _ table: TargetTable, from originDatabase: any Database, to targetDatabase: any Database)
+    {
         let isAlike = pair.origin.definition.text.allSatisfy { name in
             table.columns.first { $0.name == name }.map { $0.form == .text || $0.form == .integer } ?? false
         }

@@ -98,7 +98,8 @@ struct RecordCopy: Sendable {
         let rows = try await target.read { connection in
             try connection.rows(kind.find, ["source": Value(source), "keys": keys])
         }
-        return Dictionary(rows.map { (Key(literal: $0.text(kind.keyPlace)), $0) }, uniquingKeysWith: { first, _ in first })
+        return Dictionary(
+            rows.map { (Key(literal: $0.text(kind.keyPlace)), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     // MARK: Pages

@@ -14,14 +14,18 @@ struct RecordKind: Sendable {
     /// - Parameter keepsNumbers: rows have the numbers that they had, where nothing of the target's has them already.
     static func embeddings(keepsNumbers: Bool) -> RecordKind {
         RecordKind(
-            table: .embedding, columns: (keepsNumbers ? [.id] : []) + [.source, .key, .space, .hash, .vector, .embeddedAt])
+            table: .embedding,
+            columns: (keepsNumbers ? [.id] : []) + [.source, .key, .space, .hash, .vector, .embeddedAt])
     }
 
     static func jobs(keepsNumbers: Bool) -> RecordKind {
         RecordKind(
             table: .job,
             columns: (keepsNumbers ? [.id] : [])
-                + [.source, .key, .state, .priority, .wantedRevision, .attempt, .crashes, .aloneCrashes, .runAt, .error])
+                + [
+                    .source, .key, .state, .priority, .wantedRevision, .attempt, .crashes, .aloneCrashes, .runAt,
+                    .error,
+                ])
     }
 
     static let dead = RecordKind(
