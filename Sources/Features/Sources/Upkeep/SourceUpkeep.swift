@@ -71,12 +71,20 @@ package actor SourceUpkeep {
 
     /// A migration may have rebuilt a table and lost our triggers; every schema change is followed by a whole sweep.
     private func checkSchema(_ sources: [Source], now: ContinuousClock.Instant) async throws {
-        let present = try await database.read { connection in try SchemaMark.read(sources, on: connection) }
+        var present = try await database.read { connection in try SchemaMark.read(sources, on: connection) }
         let isFaultCheckDue = nextFaultCheck.map { $0 <= now } ?? true
         for source in sources {
             let isFaulty = source.definition.fault != nil && isFaultCheckDue
             guard marks?[source.id] != present[source.id] || isFaulty else { continue }
-            try await reportingFaults(of: source) { try await check(source) }
+            try await reportingFaults(of: source) {
+                do {
+                    try await check(source)
+                } catch let error as SourceError where error.code == .tableBusy {
+                    // Still to be mended when the table is free, though its schema stays as it is.
+                    present[source.id] = nil
+                    throw error
+                }
+            }
         }
         if isFaultCheckDue { nextFaultCheck = now + settings.faultPause }
         marks = present
