@@ -156,7 +156,9 @@ try:
     check(readable == 6, "the reason is readable in SQL")
     until(lambda: Alerts.received, "the alert webhook is called")
     headers, body = Alerts.received[0]
-    check(json.loads(body)["dead"] == 6 and len(headers["Millrace-Signature"]) == 64, f"the alert: {headers} {body}")
+    alert = json.loads(body)
+    check(alert["event"] == "rows_failed" and alert["jobs"]["dead"] == alert["new_failures"] >= 5, f"the alert: {body}")
+    check("blob" in alert["failures"][0]["example"]["error"] and len(headers["Millrace-Signature"]) == 64, f"{headers} {body}")
     shop.execute(f"UPDATE {TABLE} SET name = 'wool socks ' || sku WHERE shop = 'XX' AND sku < 13")
     shop.commit()
     until(lambda: json.loads(millrace("status", "--json"))["jobs"]["dead"] == 3, "a mended row is embedded by itself")

@@ -145,6 +145,19 @@ import Testing
         }
     }
 
+    @Test func `are summed up without what is secret`() async throws {
+        #expect(
+            try await load([:]).accessSummary()
+                == "HTTP on 127.0.0.1 port 8000, without a token; workers answer on a unix socket")
+        let summary = try await load([
+            "MILLRACE_ADMIN_TOKEN": token, "MILLRACE_INFERENCE_TOKEN": token,
+            "MILLRACE_INFERENCE_LISTEN": "127.0.0.1:7700",
+        ]).accessSummary()
+        #expect(summary.hasSuffix("with the token; workers answer tcp://127.0.0.1:7700"))
+        let open = ["MILLRACE_HOST": "0.0.0.0"]
+        #expect(try await refusal(open) { _ = try $0.accessSummary() }.contains("--allow-open"))
+    }
+
     @Test func `keep tokens from the workers that serve starts`() {
         for name in ["MILLRACE_ADMIN_TOKEN", "MILLRACE_INFERENCE_TOKEN"] {
             #expect(Child.variables[name] == "")

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import InferenceRPC
 import Secrets
 import Serve
 
@@ -17,6 +18,17 @@ extension Settings {
         if let exposure = server.exposure { throw exposure }
         try server.tls?.check()
         return server
+    }
+
+    /// To whom a server and a worker with these settings answer, in a few words; tokens and files are looked at.
+    ///
+    /// - Throws: what ``serverSettings()`` and the settings of inference throw.
+    package func accessSummary() throws -> String {
+        let server = try serverSettings()
+        _ = try inferenceAccess()
+        let queries = try inferenceListening()?.endpoint(nil).description ?? "on a unix socket"
+        return "HTTP\(server.tls == nil ? "" : "S") on \(host) port \(port), "
+            + "\(server.adminToken == nil ? "without a token" : "with the token"); workers answer \(queries)"
     }
 
     /// Whether tokens and texts may travel between machines without TLS.

@@ -42,6 +42,7 @@ struct Doctor: Command {
         }
         report.checks.append(runtime(settings))
         report.checks.append(model(settings))
+        report.checks.append(access(settings))
         report.checks += await database(settings)
         if output.json { try printJSON(report) } else { show(report) }
         guard report.checks.allSatisfy(\.isWell) else { throw ExitCode(Failure.Exit.failure.rawValue) }
@@ -68,6 +69,14 @@ struct Doctor: Command {
             : .init(
                 name: "runtime", isWell: false,
                 detail: "not in \(store.runtimeFolder): fetch it with millrace models pull \(settings.model)")
+    }
+
+    private func access(_ settings: Settings) -> Report.Check {
+        do {
+            return .init(name: "access", isWell: true, detail: try settings.accessSummary())
+        } catch {
+            return .init(name: "access", isWell: false, detail: Failure(error).message)
+        }
     }
 
     private func model(_ settings: Settings) -> Report.Check {
