@@ -88,8 +88,9 @@ extension EmbeddingQueue {
         _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, worker: WorkerID, jitters: [Double]
     ) async throws -> SettledBatch {
         do {
+            let columns = settlement.columns(results, for: database.dialect)
             return try await commit(results, worker: worker) { connection in
-                try settlement.apply(results, now: .now(), jitters: jitters, on: connection)
+                try settlement.apply(results, columns: columns, now: .now(), jitters: jitters, on: connection)
             }
         } catch let error as DatabaseError where error.isOfOneRow {
             var batch = SettledBatch()
@@ -105,8 +106,9 @@ extension EmbeddingQueue {
     ) async throws -> SettledBatch {
         let refusal: JobFailure
         do {
+            let columns = settlement.columns([result], for: database.dialect)
             return try await commit([result], worker: worker) { connection in
-                try settlement.apply([result], now: .now(), jitters: [jitter], on: connection)
+                try settlement.apply([result], columns: columns, now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.isOfOneRow {
             refusal = JobFailure(reason: EmbeddingSettlement.refused, error: error.message, isRetryable: false)
@@ -114,7 +116,7 @@ extension EmbeddingQueue {
         let failed = EmbeddingResult(job: result.job, values: result.values, outcome: .failed(refusal, hash: nil))
         do {
             return try await commit([failed], worker: worker) { connection in
-                try settlement.apply([failed], now: .now(), jitters: [jitter], on: connection)
+                try settlement.apply([failed], columns: [nil], now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.isOfOneRow {
             return try await commit([failed], worker: worker) { connection in
