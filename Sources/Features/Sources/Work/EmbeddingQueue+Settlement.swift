@@ -125,24 +125,34 @@ extension EmbeddingQueue {
         }
     }
 
-    /// A table that is locked as a whole is waited for a moment, and then as its rows would be.
+    /// A table that is locked as a whole is waited for a moment, and then as its rows would be. A machine may be too busy
+    /// to let this process speak in time; then it is tried once more with more time.
     private func commit(
         _ results: [EmbeddingResult], worker: WorkerID,
         _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
     ) async throws -> SettledBatch {
-        let workers = workers
         do {
-            return try await database.write { connection in
-                try Self.limitWaiting(on: connection)
-                let batch = try body(connection)
-                let counts = batch.counts
-                try workers.count(
-                    succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
-                    truncated: counts.truncated, of: worker, on: connection)
-                return batch
-            }
+            return try await commit(within: Self.stillness, worker: worker, body)
+        } catch let error as DatabaseError where error.code == .io && database.dialect == .postgres {
+            return try await commit(within: Self.stillness * 10, worker: worker, body)
         } catch let error as DatabaseError where error.code == .busy && database.dialect == .postgres {
             return SettledBatch(locked: results)
+        }
+    }
+
+    private func commit(
+        within stillness: Duration, worker: WorkerID,
+        _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
+    ) async throws -> SettledBatch {
+        let workers = workers
+        return try await database.write { connection in
+            try Self.limitWaiting(stillness: stillness, on: connection)
+            let batch = try body(connection)
+            let counts = batch.counts
+            try workers.count(
+                succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
+                truncated: counts.truncated, of: worker, on: connection)
+            return batch
         }
     }
 }

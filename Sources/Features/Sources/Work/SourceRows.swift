@@ -134,7 +134,7 @@ package func unseenByTriggers<Result>(
                     """))
         let result = try body()
         if before?[0].text != "on" {
-            _ = try connection.row(SQL(postgres: "SELECT set_config('millrace.internal', '', true)"))
+            try connection.runLater(SQL(postgres: "SELECT set_config('millrace.internal', '', true)"), [:])
         }
         return result
     }
