@@ -13,9 +13,9 @@ package struct EmbeddingQueue: Sendable {
 
     /// How long a transaction waits behind whoever has the whole table locked.
     private static let tablePatience = Duration.seconds(1)
-    /// How long a process may stand still in a transaction that has users' rows, before PostgreSQL ends it and gives them
-    /// back: one that is stopped must not make users wait.
-    static let stillness = Duration.milliseconds(80)
+    /// How long a process may stand still in a transaction that has users' rows or tables, before PostgreSQL ends it and
+    /// gives them back: one that is stopped must not make users wait.
+    static let stillness = Duration.milliseconds(50)
 
     package init(database: any Database, jobs: JobStore = JobStore()) {
         self.database = database
@@ -109,6 +109,7 @@ package struct EmbeddingQueue: Sendable {
     package func read(_ claimed: [Job], of source: Source, space: Space) async throws -> [EmbeddingInput] {
         let template = try source.template
         return try await database.read { connection in
+            try Self.limitWaiting(on: connection)
             let rows = try SourceRows(source).read(claimed.map(\.key), on: connection)
             return zip(claimed, rows).map { job, values in
                 guard let values else { return EmbeddingInput(job: job, values: [], content: .gone) }
