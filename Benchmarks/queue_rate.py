@@ -43,7 +43,7 @@ COMMIT;
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 WITH finished AS (
     DELETE FROM millrace.job AS job USING unnest(:ids::bigint[], :fences::bigint[]) AS claim(id, fence)
-    WHERE job.id = claim.id AND job.fence = claim.fence AND job.state = 'running'
+    WHERE job.id = claim.id AND job.fence = claim.fence AND (job.state = 'running') IS TRUE
     RETURNING job.source_id, job.key)
 DELETE FROM millrace.job_dead AS dead USING finished
 WHERE dead.source_id = finished.source_id AND dead.key = finished.key;
