@@ -49,15 +49,12 @@ extension Database {
                 try connection.advanceSequences()
                 return []
             }
-            try connection.prepareForMigrations()
-            let applied = try connection.appliedMigrations(newest: migrations.last) ?? []
-            var names: [String] = []
-            for migration in migrations where !applied.contains(migration.version) {
-                try connection.apply(migration)
-                names.append(migration.name)
+            let refusal = try connection.refusalToMigrate()
+            do {
+                return try connection.applyMissing(migrations)
+            } catch let error as DatabaseError where error.code == .denied {
+                throw refusal ?? error
             }
-            try connection.advanceSequences()
-            return names
         }
     }
 }
@@ -85,13 +82,46 @@ extension Connection {
             postgres: "SELECT to_regclass('millrace.migration') IS NOT NULL")
     }
 
+    /// What a role hears that may use Millrace's tables and not make them, where they are not made yet or not of this
+    /// version. nil where no other role has the schema.
+    fileprivate func refusalToMigrate() throws(DatabaseError) -> DatabaseError? {
+        guard dialect == .postgres, let row = try row(Self.keeperSQL) else { return nil }
+        let (database, role, keeper) = (row.text(0), row.text(1), row.text(2))
+        return DatabaseError(
+            .denied,
+            "database \(database) has not Millrace's tables of this version, and role \(role) may not make them in schema millrace, which is \(keeper)'s: let a member of \(keeper) run PGOPTIONS='-c role=\(keeper)' millrace status once"
+        )
+    }
+
+    private static var keeperSQL: SQL {
+        SQL(
+            postgres: """
+                SELECT pg_catalog.current_database()::text, current_user::text, pg_catalog.pg_get_userbyid(nspowner)::text
+                FROM pg_catalog.pg_namespace
+                WHERE nspname = 'millrace' AND pg_catalog.pg_get_userbyid(nspowner) <> current_user
+                """)
+    }
+
+    fileprivate func applyMissing(_ migrations: [Migration]) throws(DatabaseError) -> [String] {
+        try prepareForMigrations()
+        let applied = try appliedMigrations(newest: migrations.last) ?? []
+        var names: [String] = []
+        for migration in migrations where !applied.contains(migration.version) {
+            try apply(migration)
+            names.append(migration.name)
+        }
+        try advanceSequences()
+        return names
+    }
+
     /// Makes room for the list of steps. Two programs that start at once wait for each other here; on SQLite every write
     /// transaction is alone.
     fileprivate func prepareForMigrations() throws(DatabaseError) {
         if dialect == .postgres {
-            try script(
-                "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace"
-            )
+            try script("SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue))")
+            // Even IF NOT EXISTS asks for the right to make schemas, which the owner of this one need not have.
+            let isThere = try row(SQL(postgres: "SELECT pg_catalog.to_regnamespace('millrace') IS NOT NULL"))
+            if isThere?.integer(0) != 1 { try script("CREATE SCHEMA millrace") }
         }
         try script(
             """

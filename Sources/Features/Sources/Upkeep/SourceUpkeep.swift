@@ -119,6 +119,9 @@ package actor SourceUpkeep {
         // Tried again in the next round, and other sources are not kept waiting.
         lock.patience = .zero
         let isTableNeeded = missing.contains { !$0.hasPrefix("index ") }
+        if !missing.isEmpty {
+            try await database.read { connection in try TableRights(source.definition).requireOwner(on: connection) }
+        }
         try await lock.write(isTableNeeded ? source.definition.tableName : nil, .everything) { connection in
             try ObjectCheck(source).restore(on: connection)
             try SourceStore().resume(source.id, on: connection)
