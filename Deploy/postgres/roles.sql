@@ -3,9 +3,10 @@
 --
 --   psql -d shop -v owner=shopkeeper -v password='…' -f roles.sql
 --
--- Then, as that owner, Millrace's own tables; once more after each upgrade, before the new version's servers start:
+-- Then, as that owner or as a superuser, Millrace's own tables, which become millrace_owner's; once more after each upgrade,
+-- before the new version's servers start:
 --
---   PGOPTIONS='-c role=millrace_owner' DATABASE_URL=postgres://shopkeeper@host/shop millrace status
+--   DATABASE_URL=postgres://shopkeeper@host/shop millrace status
 --
 -- Then each of your tables. What is printed is read and run by its owner, and ends with the GRANTs on that table (a schema
 -- other than public needs GRANT USAGE ON SCHEMA … TO millrace_worker before):

@@ -49,7 +49,7 @@ extension Database {
                 try connection.advanceSequences()
                 return []
             }
-            let refusal = try connection.refusalToMigrate()
+            let refusal = try connection.becomeKeeper()
             do {
                 return try connection.applyMissing(migrations)
             } catch let error as DatabaseError where error.code == .denied {
@@ -82,23 +82,32 @@ extension Connection {
             postgres: "SELECT to_regclass('millrace.migration') IS NOT NULL")
     }
 
-    /// What a role hears that may use Millrace's tables and not make them, where they are not made yet or not of this
-    /// version. nil where no other role has the schema.
-    fileprivate func refusalToMigrate() throws(DatabaseError) -> DatabaseError? {
+    /// Goes on, to the end of the transaction, as the role that owns Millrace's tables, or the schema that was made for
+    /// them, where the present one is its member: all tables belong to one role, whoever begins.
+    ///
+    /// - Returns: what a role hears that is no member, and therefore may not change the tables. nil where none is needed.
+    fileprivate func becomeKeeper() throws(DatabaseError) -> DatabaseError? {
         guard dialect == .postgres, let row = try row(Self.keeperSQL) else { return nil }
         let (database, role, keeper) = (row.text(0), row.text(1), row.text(2))
+        guard row.integer(3) == 0 else {
+            try script("SET LOCAL ROLE \(Identifier(keeper))")
+            return nil
+        }
         return DatabaseError(
             .denied,
-            "database \(database) has not Millrace's tables of this version, and role \(role) may not make them in schema millrace, which is \(keeper)'s: let a member of \(keeper) run PGOPTIONS='-c role=\(keeper)' millrace status once"
+            "database \(database) has not Millrace's tables of this version, and role \(role) may not make them in schema millrace, which is \(keeper)'s: let a member of \(keeper) run millrace status once"
         )
     }
 
     private static var keeperSQL: SQL {
         SQL(
             postgres: """
-                SELECT pg_catalog.current_database()::text, current_user::text, pg_catalog.pg_get_userbyid(nspowner)::text
-                FROM pg_catalog.pg_namespace
-                WHERE nspname = 'millrace' AND pg_catalog.pg_get_userbyid(nspowner) <> current_user
+                SELECT pg_catalog.current_database()::text, current_user::text, keeper.rolname::text,
+                    pg_catalog.pg_has_role(keeper.oid, 'MEMBER')::int
+                FROM pg_catalog.pg_namespace AS n
+                    LEFT JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = 'migration'
+                    JOIN pg_catalog.pg_roles AS keeper ON keeper.oid = COALESCE(c.relowner, n.nspowner)
+                WHERE n.nspname = 'millrace' AND keeper.rolname <> current_user
                 """)
     }
 

@@ -94,10 +94,18 @@ package actor SourceUpkeep {
         // Who suspended a source by hand resumes it by hand; one that Millrace suspended goes on when its table is back.
         let isFaulty = source.definition.fault != nil
         guard source.state != .suspended || isFaulty else { return }
-        let (missing, disabled) = try await database.read { connection in
-            let missing = try ObjectCheck(source).missing(on: connection)
-            try ObjectCheck(source).requireColumns(on: connection)
-            return (missing, try ObjectCheck(source).switchedOff(on: connection))
+        let missing: [String]
+        let disabled: [String]
+        do {
+            (missing, disabled) = try await database.read { connection in
+                try ObjectCheck(source).requireColumns(on: connection)
+                return (
+                    try ObjectCheck(source).missing(on: connection), try ObjectCheck(source).switchedOff(on: connection)
+                )
+            }
+        } catch let error as SourceError {
+            try await setAside(source, error)
+            throw error
         }
         if !disabled.isEmpty {
             logger.warning(
@@ -112,6 +120,14 @@ package actor SourceUpkeep {
         let present = try await database.read { connection in try SourceStore().find(source.id, on: connection) }
         guard let present else { return }
         report(try await Sweep(database: database, source: present, space: space).whole(), of: present)
+    }
+
+    /// Nothing is claimed of a source whose table is not what it must be, so that no row fails for it; it says why.
+    private func setAside(_ source: Source, _ fault: SourceError) async throws {
+        guard source.definition.fault != fault.message else { return }
+        try await database.write { connection in
+            try SourceStore().suspend(source.id, fault: fault.message, on: connection)
+        }
     }
 
     private func mend(_ source: Source, _ missing: [String]) async throws {

@@ -75,7 +75,7 @@ struct PgvectorTests {
         #expect(try shop.shell("SELECT error FROM millrace_job_dead;").contains("is out of range for type halfvec"))
     }
 
-    @Test func `a column of another length is refused`() async throws {
+    @Test func `a column of another length is refused, and one that is made so suspends its source`() async throws {
         let server = try await PrivateServer(hasPgvector: true)
         let shop = try await shop(server)
         let refused = try await refusal {
@@ -85,6 +85,25 @@ struct PgvectorTests {
             refused?.message
                 == "column \"short_v\" of \"public.t\" is vector(3), but the model's vectors have 8 numbers: make it vector(8), or name another model with --model"
         )
+        let source = try await shop.attach(shop.request("t", text: ["body"], into: "full_v"))
+        let space = shop.embedder.space
+        let upkeep = SourceUpkeep(database: shop.database, logger: .quiet) { _ in space }
+        _ = try await upkeep.tick(now: .now)
+        try await shop.work()
+        try shop.shell(
+            "UPDATE t SET full_v = NULL; ALTER TABLE t ALTER full_v TYPE vector(3); UPDATE t SET body = 'new' WHERE id = 1;"
+        )
+        _ = try await upkeep.tick(now: .now)
+        try await shop.work()
+        let faulty = try await shop.reread(source)
+        #expect(faulty.state == .suspended)
+        #expect(
+            faulty.definition.fault?.contains("is vector(3), but the model's vectors have 8 numbers") == true)
+        #expect(try shop.shell("SELECT count(*) FROM millrace_job_dead;") == "0")
+        try shop.shell("ALTER TABLE t ALTER full_v TYPE vector(8);")
+        _ = try await upkeep.tick(now: .now)
+        try await shop.work()
+        try expectVectors(shop, "full_v", ["1": "new", "2": "two"])
     }
 
     @Test func `the extension may be in a schema of its own, and go while a source is attached`() async throws {
