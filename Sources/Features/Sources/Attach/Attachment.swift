@@ -8,8 +8,8 @@ package struct Attachment: Sendable {
     var lock: TableLock
     var indexes: IndexBuild { IndexBuild(database: database, lock: lock) }
 
-    /// - Parameter onWait: is told whom the attachment waits for, in words for people.
-    package init(database: any Database, onWait: @escaping @Sendable (String) -> Void = { _ in }) {
+    /// - Parameter onWait: is told whom the attachment waits for, every few seconds.
+    package init(database: any Database, onWait: @escaping @Sendable (TableWait) -> Void = { _ in }) {
         self.database = database
         lock = TableLock(database: database, onWait: onWait)
     }
