@@ -114,7 +114,7 @@ package actor SourceUpkeep {
         }
         // Views alone are left away: their owner may have dropped them to get a migration through.
         let needsMending = missing.contains { !$0.hasPrefix("view ") }
-        if needsMending || isFaulty { try await mend(source, missing) }
+        if needsMending || isFaulty { try await mendAsFarAsAllowed(source, missing) }
         let isChanged = marks?[source.id] != nil || needsMending || isFaulty
         guard isChanged, let space = spaces(source.definition.model) else { return }
         let present = try await database.read { connection in try SourceStore().find(source.id, on: connection) }
@@ -127,6 +127,19 @@ package actor SourceUpkeep {
         guard source.definition.fault != fault.message else { return }
         try await database.write { connection in
             try SourceStore().suspend(source.id, fault: fault.message, on: connection)
+        }
+    }
+
+    /// A role that may only work cannot make triggers anew: the table's owner is told, and meanwhile the sweep finds what
+    /// is written. Without the status column nothing can be.
+    private func mendAsFarAsAllowed(_ source: Source, _ missing: [String]) async throws {
+        do {
+            try await mend(source, missing)
+        } catch let error as SourceError
+            where error.code == .notAllowed && !missing.contains(where: { $0.hasPrefix("column ") })
+        {
+            reportFault("\(missing.joined(separator: ", ")) is gone, and \(error.message)", of: source)
+            try await database.write { connection in try SourceStore().resume(source.id, on: connection) }
         }
     }
 

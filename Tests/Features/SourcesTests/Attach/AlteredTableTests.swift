@@ -130,6 +130,54 @@ struct AlteredTableTests {
         try await shop.expectInStep(source)
     }
 
+    /// A table of shopkeeper's and a worker of a role that may do only what it must.
+    private func least(_ server: PrivateServer) async throws -> (Workshop, Source, EmbeddingWorker, any Database) {
+        let shop = try await Workshop(
+            .postgres,
+            """
+            CREATE ROLE shopkeeper; CREATE ROLE worker LOGIN; CREATE SCHEMA shop AUTHORIZATION shopkeeper;
+            CREATE TABLE shop.t(id int PRIMARY KEY, body text, v text); ALTER TABLE shop.t OWNER TO shopkeeper;
+            INSERT INTO shop.t VALUES (1,'one'),(2,'two');
+            GRANT USAGE ON SCHEMA millrace TO worker;
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA millrace TO worker;
+            GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA millrace TO worker;
+            GRANT USAGE ON SCHEMA shop TO worker;
+            """, on: server.url)
+        let database = try await shop.place.open(role: "worker")
+        let request = shop.request("shop.t", text: ["body"], into: "v")
+        try shop.shell(try await Sources.Attachment(database: database).sql(for: request))
+        let source = try #require(try await database.read { try SourceStore().all(on: $0).first })
+        let worker = EmbeddingWorker(
+            database: database, queue: EmbeddingQueue(database: database), provider: shop.embedder,
+            introduction: .init(name: "least", host: "here", pid: 1), logger: .quiet, onStuck: {})
+        try await worker.register()
+        return (shop, source, worker, database)
+    }
+
+    private func work(_ worker: EmbeddingWorker) async throws {
+        let id = try #require(await worker.id)
+        while case let jobs = try await worker.queue.claim(limit: 9, turn: 1, worker: id), !jobs.isEmpty {
+            try await worker.process(jobs)
+        }
+    }
+
+    @Test func `what a role may not mend its owner is told of, and the sweep keeps the table in step`() async throws {
+        let server = try await PrivateServer()
+        let (shop, source, worker, database) = try await least(server)
+        let upkeep = upkeep(shop, as: database)
+        while try await upkeep.tick(now: .now) {}
+        try await work(worker)
+        for name in ["ins_t", "upd_t"] { try shop.shell("DROP TRIGGER trg_auto_embedding_\(name) ON shop.t;") }
+        try shop.shell("INSERT INTO shop.t VALUES (3, 'three'); UPDATE shop.t SET body = 'edited' WHERE id = 1;")
+        _ = try await upkeep.tick(now: .now)
+        try await work(worker)
+        try await shop.expectInStep(source)
+        // Attached again by the owner.
+        let mended = try await shop.attachment.add(shop.request("shop.t", text: ["body"], into: "v"))
+        #expect(mended.made == ["trigger trg_auto_embedding_ins_t", "trigger trg_auto_embedding_upd_t"])
+        await database.close()
+    }
+
     @Test(arguments: [
         (
             "REVOKE SELECT (body) ON shop.t FROM",
@@ -148,38 +196,13 @@ struct AlteredTableTests {
         revoke: String, says: String
     ) async throws {
         let server = try await PrivateServer()
-        let shop = try await Workshop(
-            .postgres,
-            """
-            CREATE ROLE shopkeeper; CREATE ROLE worker LOGIN; CREATE SCHEMA shop AUTHORIZATION shopkeeper;
-            CREATE TABLE shop.t(id int PRIMARY KEY, body text, v text); ALTER TABLE shop.t OWNER TO shopkeeper;
-            INSERT INTO shop.t VALUES (1,'one'),(2,'two');
-            GRANT USAGE ON SCHEMA millrace TO worker;
-            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA millrace TO worker;
-            GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA millrace TO worker;
-            GRANT USAGE ON SCHEMA shop TO worker;
-            """, on: server.url)
-        let database = try await shop.place.open(role: "worker")
-        let request = shop.request("shop.t", text: ["body"], into: "v")
-        try shop.shell(try await Sources.Attachment(database: database).sql(for: request))
-        let source = try #require(try await database.read { try SourceStore().all(on: $0).first })
-        let space = shop.embedder.space
+        let (shop, source, worker, database) = try await least(server)
         let upkeep = upkeep(shop, as: database)
         while try await upkeep.tick(now: .now) {}
-        let worker = EmbeddingWorker(
-            database: database, queue: EmbeddingQueue(database: database), provider: shop.embedder,
-            introduction: .init(name: "least", host: "here", pid: 1), logger: .quiet, onStuck: {})
-        try await worker.register()
-        let id = try #require(await worker.id)
-        func work() async throws {
-            while case let jobs = try await worker.queue.claim(limit: 9, turn: 1, worker: id), !jobs.isEmpty {
-                try await worker.process(jobs)
-            }
-        }
-        try await work()
+        try await work(worker)
         try shop.shell("UPDATE shop.t SET body = 'edited' WHERE id = 1; \(revoke) worker;")
         // Whoever comes first, the worker or upkeep.
-        try await work()
+        try await work(worker)
         #expect(try await shop.reread(source).state == .suspended)
         #expect(try await shop.reread(source).definition.fault?.contains("GRANT") == true)
         _ = try await upkeep.tick(now: .now)
@@ -190,9 +213,9 @@ struct AlteredTableTests {
         #expect(try shop.shell("\(fault[grant...]);") == "")
         _ = try await upkeep.tick(now: .now)
         #expect(try await shop.reread(source).state == .active)
-        try await work()
+        try await work(worker)
         try await shop.expectInStep(source)
-        #expect(try await Sweep(database: database, source: source, space: space).whole().isClean)
+        #expect(try await Sweep(database: database, source: source, space: shop.embedder.space).whole().isClean)
         await database.close()
     }
 }
