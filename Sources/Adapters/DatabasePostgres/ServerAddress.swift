@@ -69,8 +69,9 @@ struct ServerAddress: Sendable {
         parameters.merge(given) { _, given in given }
         parameters["client_encoding"] = "UTF8"
         if options.preparesStatements {
-            // Later ones win, so the URL's own come last.
-            parameters["options"] = [ServerSettings(options).startUp, given["options"] ?? ""].joined(separator: " ")
+            // Later ones win, so the URL's own, or else those of PGOPTIONS, come last.
+            let own = given["options"] ?? Self.defaults()["options"] ?? ""
+            parameters["options"] = [ServerSettings(options).startUp, own].joined(separator: " ")
         }
         return parameters.map { ($0.key, $0.value) }
     }

@@ -16,6 +16,7 @@ import Testing
             let sources = try #require(status["sources"] as? [[String: Any]])
             #expect(sources[0]["progress_percentage"] as? Double == 80.25)
             #expect(sources[1]["eta_seconds"] is NSNull)
+            #expect(sources[1]["fault"] is NSNull)
             #expect(sources[1]["key"] as? [String] == ["shelf", "number"])
         }
     }

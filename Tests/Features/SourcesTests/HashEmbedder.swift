@@ -15,6 +15,8 @@ final class HashEmbedder: Embedder, EmbedderProvider {
         var mostTexts = Int.max
         /// Texts that fail, with the code they fail with.
         var failing: [String: EmbeddingError.Code] = [:]
+        /// Texts whose vectors are longer than 1, with their length.
+        var lengths: [String: Float] = [:]
         /// Runs inside the call, before it answers.
         var inside: (@Sendable ([String]) async -> Void)?
         /// The model cannot be had.
@@ -61,6 +63,7 @@ final class HashEmbedder: Embedder, EmbedderProvider {
         let hash = inputHash(text, space: space.id)
         let numbers = hash.prefix(Self.dimension).map { Float($0) - 127.5 }
         let norm = numbers.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        return numbers.map { $0 / norm }
+        let length = state.withLock { $0.lengths[text] } ?? 1
+        return numbers.map { $0 / norm * length }
     }
 }

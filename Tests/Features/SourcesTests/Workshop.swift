@@ -47,12 +47,17 @@ final class Workshop: Sendable {
     let queue: EmbeddingQueue
     let embedder: HashEmbedder
 
-    /// - Parameter schema: run by the foreign program; the reference table where none is given.
-    init(_ dialect: Dialect = .sqlite, _ schema: String? = nil, policy: RetryPolicy = RetryPolicy()) async throws {
+    /// - Parameters:
+    ///   - schema: run by the foreign program; the reference table where none is given.
+    ///   - server: a server's superuser URL; the run's own server where none is given.
+    init(
+        _ dialect: Dialect = .sqlite, _ schema: String? = nil, policy: RetryPolicy = RetryPolicy(),
+        on server: String? = nil
+    ) async throws {
         var template = Array((NSTemporaryDirectory() + "/millrace-sources-XXXXXX").utf8CString)
         folder = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
         self.dialect = dialect
-        place = try await TestDatabase(dialect)
+        place = if let server { try await TestDatabase(on: server) } else { try await TestDatabase(dialect) }
         database = try await place.open()
         try await database.migrate()
         queue = EmbeddingQueue(database: database, jobs: JobStore(policy: policy))

@@ -6,9 +6,11 @@ package final class PrivateServer: Sendable {
     package let url: String
     private static let script = "Scripts/test-postgres"
 
-    /// - Parameter settings: lines of postgresql.conf, such as `max_connections = 9`.
-    package init(_ settings: [String] = []) async throws {
-        url = try await Program.run(Self.script, ["start"] + settings)
+    /// - Parameters:
+    ///   - settings: lines of postgresql.conf, such as `max_connections = 9`.
+    ///   - hasPgvector: of another make than the machine's own, with the extension's files.
+    package init(_ settings: [String] = [], hasPgvector: Bool = false) async throws {
+        url = try await Program.run(Self.script, [hasPgvector ? "start-pgvector" : "start"] + settings)
     }
 
     /// A server that follows `primary` and can only be read.

@@ -32,6 +32,15 @@ package final class TestDatabase: Sendable {
         }
     }
 
+    /// A database on a server of the test's own, over its superuser's URL.
+    package init(on url: String) async throws {
+        let server = try await TestServer(url: url)
+        dialect = .postgres
+        address = server.url(of: try await server.createDatabase())
+        self.server = server
+        folder = nil
+    }
+
     deinit {
         if let folder { try? FileManager.default.removeItem(atPath: folder) }
         server?.isDone(with: name)

@@ -52,7 +52,8 @@ extension ServerBackend {
                 }),
             Metric(
                 "millrace_source_rows", "Rows of a source by status.", .gauge,
-                status.sources.flatMap(Self.rows)),
+                // Those of a table that cannot be read are not known.
+                status.sources.filter { $0.fault == nil || $0.total > 0 }.flatMap(Self.rows)),
             Metric(
                 "millrace_index_vectors", "Vectors in the live index.", .gauge,
                 status.index.map { .init(Double($0.vectors), [.init("collection", $0.collection)]) }),

@@ -23,7 +23,7 @@ package struct StatusReader: Sendable {
                 try OldestTransaction.read(on: connection),
                 try store.counts(on: connection),
                 try WorkerStore().list(on: connection),
-                try sources.compactMap { try Self.progress(of: $0, on: connection) },
+                try sources.map { try Self.progress(of: $0, on: connection) },
                 try store.failures(on: connection)
             )
         }
@@ -62,29 +62,41 @@ package struct StatusReader: Sendable {
             })
     }
 
-    /// nil where the table cannot be read now; upkeep reports that.
-    private static func progress(of source: Source, on connection: any Connection) throws -> SourceProgress? {
+    /// A source and its rows, none of them counted where the table cannot be read now, and why.
+    private struct Reading {
+        let progress: SourceProgress
+        var isCounted = true
+        let fault: String?
+        var source: Source { progress.source }
+    }
+
+    private static func progress(of source: Source, on connection: any Connection) throws -> Reading {
         do {
-            return try connection.attempt { () throws -> SourceProgress in
+            let progress = try connection.attempt { () throws -> SourceProgress in
                 try SourceProgress.read(source, on: connection)
             }
+            return Reading(progress: progress, fault: source.definition.fault)
         } catch let error as DatabaseError where error.code == .noSuchObject || error.code == .denied {
-            return nil
+            return Reading(
+                progress: .unknown(source), isCounted: false, fault: source.definition.fault ?? error.message)
         }
     }
 
-    private static func source(_ progress: SourceProgress, rate: Double) -> SourceStatus {
-        let definition = progress.source.definition
+    private static func source(_ reading: Reading, rate: Double) -> SourceStatus {
+        let (progress, definition) = (reading.progress, reading.source.definition)
         let counts = progress.counts
         return SourceStatus(
-            collection: progress.source.collection, table: definition.table, key: definition.key,
+            collection: progress.source.collection, table: definition.tableName.description, key: definition.key,
             text: definition.text, into: definition.into, model: definition.model,
             state: SourceStatus.State(rawValue: progress.source.state.rawValue) ?? .active,
             counts: .init(
                 pending: counts["pending"] ?? 0, processing: counts["processing"] ?? 0,
                 completed: counts["completed"] ?? 0, failed: counts["failed"] ?? 0, skipped: counts["skipped"] ?? 0),
-            total: progress.total, progressPercentage: (progress.percentage * 100).rounded(.down) / 100,
-            etaSeconds: progress.open == 0 ? 0 : rate > 0 ? (Double(progress.open) / rate).rounded() : nil)
+            total: progress.total,
+            progressPercentage: reading.isCounted ? (progress.percentage * 100).rounded(.down) / 100 : 0,
+            etaSeconds: !reading.isCounted
+                ? nil : progress.open == 0 ? 0 : rate > 0 ? (Double(progress.open) / rate).rounded() : nil,
+            fault: reading.fault)
     }
 
     private static func worker(_ worker: ListedWorker, _ now: Timestamp) -> WorkerStatus {

@@ -53,7 +53,8 @@ struct Source: AsyncParsableCommand {
         func perform() async throws {
             let settings = try await settings()
             let dropped = try await withDatabase(settings) { database in
-                try await Attachment(database: database).remove(collection, erases: erase)
+                try await Attachment(database: database, onWait: WaitLine(terminal: .shared).show).remove(
+                    collection, erases: erase)
             }
             let terminal = Terminal.shared
             for name in dropped { terminal.result(terminal.text(.cliSourceDropped, ["object": name])) }
@@ -98,7 +99,9 @@ struct Source: AsyncParsableCommand {
 
         func perform() async throws {
             let settings = try await settings()
-            try await withDatabase(settings) { try await Attachment(database: $0).suspend(collection) }
+            try await withDatabase(settings) { database in
+                try await Attachment(database: database, onWait: WaitLine(terminal: .shared).show).suspend(collection)
+            }
             Terminal.shared.result(Terminal.shared.text(.cliSourceSuspended, ["collection": collection]))
         }
     }
@@ -116,7 +119,7 @@ struct Source: AsyncParsableCommand {
             let settings = try await settings()
             let name = collection
             let findings = try await withDatabase(settings) { database in
-                try await Attachment(database: database).resume(name)
+                try await Attachment(database: database, onWait: WaitLine(terminal: .shared).show).resume(name)
                 let source = try await database.read { connection in try SourceStore().named(name, on: connection) }
                 return try await Sweep(
                     database: database, source: source, space: try settings.knownSpace(of: source.definition.model)

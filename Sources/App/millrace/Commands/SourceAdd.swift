@@ -92,7 +92,8 @@ extension Source {
 
         private func attach(_ request: AttachRequest, _ settings: Settings, _ database: any Database) async throws {
             let terminal = Terminal.shared
-            let report = try await Attachment(database: database).add(request)
+            let report = try await Attachment(database: database, onWait: WaitLine(terminal: terminal).show).add(
+                request)
             for object in report.made { terminal.result(terminal.text(.cliSourceMade, ["object": object])) }
             for object in report.adopted { terminal.result(terminal.text(.cliSourceAdopted, ["object": object])) }
             let name = report.source.collection
@@ -106,7 +107,10 @@ extension Source {
             terminal.result(
                 terminal.text(
                     .cliSourceAdded,
-                    ["table": report.source.definition.table, "collection": name, "count": report.rowCount.grouped]))
+                    [
+                        "table": report.source.definition.tableName.description, "collection": name,
+                        "count": report.rowCount.grouped,
+                    ]))
         }
 
         /// Asks before a user's file is turned to WAL; a script says `--wal` instead.

@@ -73,6 +73,10 @@ struct StatusReport {
             ])
         }
         table.lines(width: terminal.width).forEach(terminal.result)
+        for source in status.sources {
+            guard let fault = source.fault else { continue }
+            terminal.result(terminal.text(.cliStatusFault, ["collection": source.collection, "fault": fault]))
+        }
     }
 
     private func showWorkers() {

@@ -49,15 +49,12 @@ extension Database {
                 try connection.advanceSequences()
                 return []
             }
-            try connection.prepareForMigrations()
-            let applied = try connection.appliedMigrations(newest: migrations.last) ?? []
-            var names: [String] = []
-            for migration in migrations where !applied.contains(migration.version) {
-                try connection.apply(migration)
-                names.append(migration.name)
+            let refusal = try connection.becomeKeeper()
+            do {
+                return try connection.applyMissing(migrations)
+            } catch let error as DatabaseError where error.code == .denied {
+                throw refusal ?? error
             }
-            try connection.advanceSequences()
-            return names
         }
     }
 }
@@ -85,13 +82,55 @@ extension Connection {
             postgres: "SELECT to_regclass('millrace.migration') IS NOT NULL")
     }
 
+    /// Goes on, to the end of the transaction, as the role that owns Millrace's tables, or the schema that was made for
+    /// them, where the present one is its member: all tables belong to one role, whoever begins.
+    ///
+    /// - Returns: what a role hears that is no member, and therefore may not change the tables. nil where none is needed.
+    fileprivate func becomeKeeper() throws(DatabaseError) -> DatabaseError? {
+        guard dialect == .postgres, let row = try row(Self.keeperSQL) else { return nil }
+        let (database, role, keeper) = (row.text(0), row.text(1), row.text(2))
+        guard row.integer(3) == 0 else {
+            try script("SET LOCAL ROLE \(Identifier(keeper))")
+            return nil
+        }
+        return DatabaseError(
+            .denied,
+            "database \(database) has not Millrace's tables of this version, and role \(role) may not make them in schema millrace, which is \(keeper)'s: let a member of \(keeper) run millrace status once"
+        )
+    }
+
+    private static var keeperSQL: SQL {
+        SQL(
+            postgres: """
+                SELECT pg_catalog.current_database()::text, current_user::text, keeper.rolname::text,
+                    pg_catalog.pg_has_role(keeper.oid, 'MEMBER')::int
+                FROM pg_catalog.pg_namespace AS n
+                    LEFT JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = 'migration'
+                    JOIN pg_catalog.pg_roles AS keeper ON keeper.oid = COALESCE(c.relowner, n.nspowner)
+                WHERE n.nspname = 'millrace' AND keeper.rolname <> current_user
+                """)
+    }
+
+    fileprivate func applyMissing(_ migrations: [Migration]) throws(DatabaseError) -> [String] {
+        try prepareForMigrations()
+        let applied = try appliedMigrations(newest: migrations.last) ?? []
+        var names: [String] = []
+        for migration in migrations where !applied.contains(migration.version) {
+            try apply(migration)
+            names.append(migration.name)
+        }
+        try advanceSequences()
+        return names
+    }
+
     /// Makes room for the list of steps. Two programs that start at once wait for each other here; on SQLite every write
     /// transaction is alone.
     fileprivate func prepareForMigrations() throws(DatabaseError) {
         if dialect == .postgres {
-            try script(
-                "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace"
-            )
+            try script("SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue))")
+            // Even IF NOT EXISTS asks for the right to make schemas, which the owner of this one need not have.
+            let isThere = try row(SQL(postgres: "SELECT pg_catalog.to_regnamespace('millrace') IS NOT NULL"))
+            if isThere?.integer(0) != 1 { try script("CREATE SCHEMA millrace") }
         }
         try script(
             """

@@ -18,7 +18,8 @@ export function render({ status }) {
 
 export function sourceCard(source) {
   const settled = source.counts.completed + source.counts.failed + source.counts.skipped;
-  const done = settled >= source.total;
+  // Of a table that cannot be read no row is counted.
+  const done = settled >= source.total && (source.fault === null || source.total > 0);
   return el(
     "div", { class: "card stack" },
     el(
@@ -26,6 +27,7 @@ export function sourceCard(source) {
       el("div", { class: "line" }, el("strong", {}, source.collection), badge(stateKinds[source.state], t(`source.${source.state}`))),
       el("span", {}, `${number(source.progress_percentage, 1)} %`),
     ),
+    source.fault === null ? null : el("p", { class: "failed" }, source.fault),
     progress(source.progress_percentage, t("sources.progress_of", { name: source.collection })),
     el(
       "div", { class: "between label" },

@@ -40,10 +40,13 @@ package struct SourceStatus: Encodable, Sendable, Equatable {
     package var progressPercentage: Double
     /// Seconds until nothing is pending at the present rate; nil (JSON `null`) when the rate is not known.
     package var etaSeconds: Double?
+    /// Why the source stands still, or its rows cannot be counted: a sentence; nil (JSON `null`) where all is well.
+    package var fault: String?
 
     package init(
         collection: String, table: String, key: [String], text: [String], into: String, model: String, state: State,
-        counts: Counts, total: Int, progressPercentage: Double, etaSeconds: Double?
+        counts: Counts, total: Int, progressPercentage: Double, etaSeconds: Double?,
+        fault: String? = nil
     ) {
         self.collection = collection
         self.table = table
@@ -56,10 +59,11 @@ package struct SourceStatus: Encodable, Sendable, Equatable {
         self.total = total
         self.progressPercentage = progressPercentage
         self.etaSeconds = etaSeconds
+        self.fault = fault
     }
 
     private enum CodingKeys: String, CodingKey {
-        case collection, table, key, text, into, model, state, counts, total, progressPercentage, etaSeconds
+        case collection, table, key, text, into, model, state, counts, total, progressPercentage, etaSeconds, fault
     }
 
     /// Written out so that an unknown time is `null`: the synthesised method would leave the name out.
@@ -76,5 +80,6 @@ package struct SourceStatus: Encodable, Sendable, Equatable {
         try container.encode(total, forKey: .total)
         try container.encode(progressPercentage, forKey: .progressPercentage)
         try container.encode(etaSeconds, forKey: .etaSeconds)
+        try container.encode(fault, forKey: .fault)
     }
 }

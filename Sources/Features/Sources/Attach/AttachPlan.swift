@@ -5,7 +5,8 @@ import Core
 struct AttachPlan {
     let definition: SourceDefinition
     let collection: String
-    let rowCount: Int
+    /// Looked for by ``countRows(on:)``, which reads the table.
+    var rowCount = 0
     /// The same source, where it is attached already.
     let present: Source?
     /// What others made under our names and `--replace` lets us drop, with its kind.
@@ -15,8 +16,7 @@ struct AttachPlan {
     /// Things about the table that the user should know, a sentence each.
     let notes: [String]
 
-    /// - Parameter rowCount: where the rows have been counted already.
-    init(_ request: AttachRequest, rowCount: Int? = nil, on connection: any Connection) throws {
+    init(_ request: AttachRequest, on connection: any Connection) throws {
         let shape = try TableShape.read(request.table, on: connection)
         let sources = try SourceStore().all(on: connection)
         var definition = try request.definition(for: shape, beside: sources)
@@ -24,9 +24,6 @@ struct AttachPlan {
         self.definition = definition
         notes = shape.notes
         let table = shape.table
-        self.rowCount =
-            try rowCount
-            ?? Int(connection.row(.both("SELECT COUNT(*) FROM \(table.quoted)"))?.integer(0) ?? 0)
         present = sources.first { $0.definition.tableName == table && $0.definition.into == definition.into }
         collection = present?.collection ?? request.collection ?? Self.freeName(table, definition.into, sources)
         foreignTriggers = try ObjectCheck.foreignTriggers(on: table, on: connection)
@@ -37,6 +34,11 @@ struct AttachPlan {
         try checkFree(beside: sources)
         if table.schema == nil { try Self.checkNoKeyIsNull(definition, on: connection) }
         taken = try takenNames(replacing: request.replacesObjects, beside: sources, on: connection)
+    }
+
+    mutating func countRows(on connection: any Connection) throws(DatabaseError) {
+        let row = try connection.row(.both("SELECT COUNT(*) FROM \(definition.tableName.quoted)"))
+        rowCount = Int(row?.integer(0) ?? 0)
     }
 
     private static func freeName(_ table: TableName, _ column: String, _ present: [Source]) -> String {

@@ -9,6 +9,7 @@ extension Attachment {
         let (database, sources) = (database, sources)
         let (source, present) = try await database.read { connection in
             let source = try sources.named(collection, on: connection)
+            try TableRights(source.definition).requireOwner(on: connection)
             return (source, try Self.present(source, on: connection))
         }
         let isPostgres = source.definition.dialect == .postgres
@@ -90,10 +91,20 @@ extension Attachment {
                     """), ["source": Value(source), "now": Value(Timestamp.now())])
     }
 
+    /// The source of a collection, where this role may alter its table.
+    private func owned(_ collection: String) async throws -> Source {
+        let sources = sources
+        return try await database.read { connection in
+            let source = try sources.named(collection, on: connection)
+            try TableRights(source.definition).requireOwner(on: connection)
+            return source
+        }
+    }
+
     /// Takes triggers and views away for a migration of the user's table; no job of the source is claimed meanwhile.
     package func suspend(_ collection: String) async throws {
         let sources = sources
-        let source = try await database.read { connection in try sources.named(collection, on: connection) }
+        let source = try await owned(collection)
         try await lock.write(try await lockable(source), .everything) { connection in
             try connection.script(source.ddl.dropTriggers)
             if source.definition.hasViews { try connection.script(source.ddl.dropViews) }
@@ -104,7 +115,7 @@ extension Attachment {
     /// Puts triggers and views back; what changed meanwhile is found by the sweep. An unfinished backfill goes on.
     package func resume(_ collection: String) async throws {
         let sources = sources
-        let source = try await database.read { connection in try sources.named(collection, on: connection) }
+        let source = try await owned(collection)
         try await lock.write(try await lockable(source), .everything) { connection in
             try ObjectCheck(source).restore(on: connection)
             try sources.resume(source.id, on: connection)

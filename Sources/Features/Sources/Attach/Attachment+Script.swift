@@ -7,6 +7,7 @@ extension Attachment {
     package func sql(for request: AttachRequest) async throws -> String {
         let sources = sources
         return try await database.read { connection in
+            // Its rows are not counted: who prints need not be allowed to read them.
             let plan = try AttachPlan(request, on: connection)
             if let present = plan.present {
                 throw SourceError(

@@ -8,8 +8,8 @@ package struct Attachment: Sendable {
     var lock: TableLock
     var indexes: IndexBuild { IndexBuild(database: database, lock: lock) }
 
-    /// - Parameter onWait: is told whom the attachment waits for, in words for people.
-    package init(database: any Database, onWait: @escaping @Sendable (String) -> Void = { _ in }) {
+    /// - Parameter onWait: is told whom the attachment waits for, every few seconds.
+    package init(database: any Database, onWait: @escaping @Sendable (TableWait) -> Void = { _ in }) {
         self.database = database
         lock = TableLock(database: database, onWait: onWait)
     }
@@ -34,8 +34,9 @@ package struct Attachment: Sendable {
     package func add(_ request: AttachRequest) async throws -> Report {
         // Looked at first, and counted, while nobody is kept waiting.
         let draft = try await database.read { connection in
-            let plan = try AttachPlan(request, on: connection)
+            var plan = try AttachPlan(request, on: connection)
             try plan.requireRights(on: connection)
+            try plan.countRows(on: connection)
             return plan
         }
         let report: Report
@@ -49,7 +50,11 @@ package struct Attachment: Sendable {
     }
 
     private func mend(_ source: Source, _ plan: AttachPlan) async throws -> Report {
-        let missing = try await database.read { connection in try ObjectCheck(source).missing(on: connection) }
+        let missing = try await database.read { connection in
+            let missing = try ObjectCheck(source).missing(on: connection)
+            if !missing.isEmpty { try TableRights(source.definition).requireOwner(on: connection) }
+            return missing
+        }
         let needsTable = missing.contains { !$0.hasPrefix("index ") }
         let present = try await lock.write(needsTable ? plan.definition.tableName : nil, .everything) { connection in
             if !missing.isEmpty { try ObjectCheck(source).restore(on: connection) }
@@ -64,7 +69,8 @@ package struct Attachment: Sendable {
         let mode: TableLock.Mode = draft.definition.madeStatusColumn || !draft.taken.isEmpty ? .everything : .writes
         return try await lock.write(draft.definition.tableName, mode) { connection in
             // The table may have changed since.
-            let plan = try AttachPlan(request, rowCount: draft.rowCount, on: connection)
+            var plan = try AttachPlan(request, on: connection)
+            plan.rowCount = draft.rowCount
             if let present = plan.present {
                 throw SourceError(
                     .alreadyAttached,
@@ -96,6 +102,7 @@ package struct Attachment: Sendable {
                 try connection.script(ddl.createTriggers(onPartition: partition.table))
                 report.made.append("triggers of partition \(partition.table)")
             }
+            try TableRights(source.definition).handFunctions(of: ddl, on: connection)
         }
         if source.definition.hasViews { try connection.script(ddl.createViews) }
         report.made += ddl.objects.map(\.description)

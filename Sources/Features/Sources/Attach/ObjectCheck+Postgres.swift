@@ -138,6 +138,7 @@ extension ObjectCheck {
             // Those that a renamed table has kept go with it.
             try connection.script(ddl.dropTriggers)
             try connection.script(ddl.createTriggers)
+            try TableRights(source.definition).handFunctions(of: ddl, on: connection)
         }
         for partition in try partitionsWithoutTriggers(on: connection) {
             try connection.script(ddl.createTriggers(onPartition: partition))

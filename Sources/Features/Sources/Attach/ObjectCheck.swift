@@ -41,9 +41,10 @@ package struct ObjectCheck: Sendable {
         }
     }
 
-    /// The table, where it still has every column that the source needs.
+    /// The table, where it still has every column that the source needs, and where the role may read and write them.
     @discardableResult
     func requireColumns(on connection: any Connection) throws -> TableShape {
+        try TableRights(source.definition).requireWork(on: connection)
         let shape: TableShape
         do {
             shape = try TableShape.read(source.definition.tableName, on: connection)
@@ -60,6 +61,9 @@ package struct ObjectCheck: Sendable {
             )
         }
         try requireTypes(shape)
+        // Of the same type, and yet perhaps of another length, or NOT NULL.
+        let into = try shape.column(source.definition.into, for: "--into")
+        _ = try VectorFormat.of(into, dimension: source.definition.dimension, in: shape.table)
         return shape
     }
 

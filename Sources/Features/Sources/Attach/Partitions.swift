@@ -12,11 +12,16 @@ enum Partitions {
         let triggers: [String]
     }
 
-    /// The table's oid, nil where there is no such table.
+    /// The table's oid, nil where there is no such table. Asked of the catalogue, since `to_regclass` fails where the role
+    /// may not use the schema.
     static func place(of table: TableName, on connection: any Connection) throws(DatabaseError) -> Value? {
         try connection.row(
-            SQL(postgres: "SELECT pg_catalog.to_regclass(:name)::oid::bigint"), ["name": .text(table.quoted)]
-        ).flatMap { $0[0].isNull ? nil : $0[0] }
+            SQL(
+                postgres: """
+                    SELECT c.oid::bigint
+                    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                    WHERE n.nspname = :schema AND c.relname = :name
+                    """), ["schema": Value(table.schema), "name": .text(table.name)])?[0]
     }
 
     /// Every partition of every level, those above first; none where the table is not partitioned.

@@ -61,8 +61,14 @@ package struct PostgresSourceDDL: SourceDDL {
             CREATE OR REPLACE FUNCTION \(function(event))() RETURNS trigger
             LANGUAGE plpgsql SECURITY DEFINER
             \(settings.map { "SET \($0)" }.joined(separator: "\n"))
-            AS \(Self.dollarQuoted("\(declare)BEGIN\n    \(body.indented)\n    RETURN NULL;\nEND"));
+            AS \(Self.dollarQuoted("\(declare)BEGIN\n    \(body.indented)\n    RETURN NULL;\n\(Self.altered("NULL"))\nEND"));
             """
+    }
+
+    /// A column that is renamed or dropped while the source is attached must not make its owner's statements fail: what
+    /// they change is found by the sweep when the column is back.
+    private static func altered(_ result: String) -> String {
+        "EXCEPTION WHEN undefined_column THEN\n    RETURN \(result);"
     }
 
     /// A date's text depends on the user's settings; a stored key must not.
@@ -125,6 +131,7 @@ package struct PostgresSourceDDL: SourceDDL {
                         NEW.\(status) := 'pending';
                     END IF;
                     RETURN NEW;
+                \(Self.altered("NEW"))
                 END
                 """));
             """

@@ -18,9 +18,9 @@ package struct TableLock: Sendable {
     package var patience = Duration.seconds(60)
     private let database: any Database
     /// Is told, now and then, who is being waited for.
-    private let onWait: @Sendable (String) -> Void
+    private let onWait: @Sendable (TableWait) -> Void
 
-    package init(database: any Database, onWait: @escaping @Sendable (String) -> Void = { _ in }) {
+    package init(database: any Database, onWait: @escaping @Sendable (TableWait) -> Void = { _ in }) {
         self.database = database
         self.onWait = onWait
     }
@@ -45,7 +45,7 @@ package struct TableLock: Sendable {
             } catch let error as DatabaseError where error.code == .busy {
                 let holders = try await holders(of: table)
                 guard ContinuousClock.now < deadline else { throw Self.busy(table, holders) }
-                if pause > .seconds(1) { onWait("waiting for \(table), which is in use by \(holders)") }
+                if pause > .seconds(1) { onWait(TableWait(table: table, holders: holders)) }
                 try await Task.sleep(for: pause * Double.random(in: 0.5...1))
                 pause = min(pause * 2, .seconds(2))
             }
@@ -61,16 +61,18 @@ package struct TableLock: Sendable {
             ), ["time": .text("\(time.microseconds / 1000)ms")])
     }
 
-    private static func busy(_ table: TableName, _ holders: String) -> SourceError {
-        SourceError(
+    private static func busy(_ table: TableName, _ holders: [TableWait.Holder]) -> SourceError {
+        let names = holders.map(\.description).joined(separator: ", ")
+        let users = names.isEmpty ? "a transaction that has ended meanwhile" : names
+        return SourceError(
             .tableBusy,
-            "\(table) could not be locked, for it is in use by \(holders): end that transaction (SELECT pg_terminate_backend(pid)), or try again later"
+            "\(table) could not be locked, for it is in use by \(users): end that transaction (SELECT pg_terminate_backend(pid)), or try again later"
         )
     }
 
-    /// The transactions that have the table, the oldest first, for people.
-    private func holders(of table: TableName) async throws -> String {
-        let rows = try await database.read { connection in
+    /// The transactions that have the table, the oldest first.
+    private func holders(of table: TableName) async throws -> [TableWait.Holder] {
+        try await database.read { connection in
             try connection.rows(
                 SQL(
                     postgres: """
@@ -81,11 +83,34 @@ package struct TableLock: Sendable {
                             AND a.pid <> pg_catalog.pg_backend_pid()
                         GROUP BY 1, 2, 3, 4, 5 ORDER BY 5 DESC LIMIT 3
                         """), ["name": .text(table.quoted)])
+        }.map { row in
+            TableWait.Holder(
+                pid: row.integer(0), role: row.text(1), program: row.text(2), state: row.text(3),
+                seconds: row.integer(4))
         }
-        guard !rows.isEmpty else { return "a transaction that has ended meanwhile" }
-        return rows.map { row in
-            let program = row.text(2).isEmpty ? "" : ", \(row.text(2))"
-            return "pid \(row.integer(0)) (\(row.text(1))\(program), \(row.text(3)) for \(row.integer(4)) s)"
-        }.joined(separator: ", ")
     }
+}
+
+/// Whom an attachment waits for.
+package struct TableWait: Sendable {
+    /// A transaction that has the table locked.
+    package struct Holder: Hashable, Sendable, CustomStringConvertible {
+        package let pid: Int64
+        package let role: String
+        /// Empty where it did not say.
+        package let program: String
+        /// In the server's words; empty, as is ``seconds``, where the role may not look at others' activity.
+        package let state: String
+        /// Since the transaction began.
+        package let seconds: Int64
+
+        package var description: String {
+            let what = [role, program, state].filter { !$0.isEmpty }.joined(separator: ", ")
+            return "pid \(pid) (\(what) for \(seconds) s)"
+        }
+    }
+
+    package let table: TableName
+    /// The oldest first, at most three; none where they have ended meanwhile.
+    package let holders: [Holder]
 }

@@ -1,10 +1,13 @@
 import Core
 
 extension TableShape {
-    static func readPostgres(_ written: String, on connection: any Connection) throws -> TableShape {
+    /// - Parameter shown: how people write the name.
+    static func readPostgres(
+        _ written: String, shown: String? = nil, on connection: any Connection
+    ) throws -> TableShape {
         guard let found = try find(written, on: connection) else {
             throw SourceError(
-                .unknownTable, "there is no table \"\(written)\" — \(try others(on: connection))")
+                .unknownTable, "there is no table \"\(shown ?? written)\" — \(try others(on: connection))")
         }
         let table = TableName(schema: found.text(1), found.text(2))
         try checkOwner(table, on: connection)

@@ -44,8 +44,11 @@ package struct TableShape: Sendable {
 
     /// The table that a source watches.
     static func read(_ table: TableName, on connection: any Connection) throws -> TableShape {
+        switch connection.dialect {
+        case .sqlite: try readSQLite(table.name, on: connection)
         // In quotes, so that no part of the name is read as anything else.
-        try read(connection.dialect == .sqlite ? table.name : table.quoted, on: connection)
+        case .postgres: try readPostgres(table.quoted, shown: table.description, on: connection)
+        }
     }
 
     /// The column of that name as the catalogue spells it, or an error that lists the columns. The name may be written in

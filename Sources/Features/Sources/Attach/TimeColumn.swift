@@ -15,6 +15,7 @@ extension TableShape.Column {
             )
         }
         let column = Identifier(name)
+        guard try table.schema == nil || mayRead(table, on: connection) else { return formOfType }
         // Numbers of every type are read as one that has decimals.
         let read = ["float4", "float8", "numeric"].contains(type?.builtIn) ? "\(column)::float8" : column.quoted
         let sample = try connection.row(
@@ -23,11 +24,21 @@ extension TableShape.Column {
         case .integer(let number): return number > 100_000_000_000 ? .unixMilliseconds : .unixSeconds
         case .real: return .unixSeconds
         case .text: return .text
-        case .null, .blob, nil:
-            if let type { return ["text", "varchar"].contains(type.builtIn) ? .text : .unixSeconds }
-            return declaredType.uppercased().contains("INT") || declaredType.uppercased() == "REAL"
-                ? .unixSeconds : .text
+        case .null, .blob, nil: return formOfType
         }
+    }
+
+    private var formOfType: SourceDefinition.TimeForm {
+        if let type { return ["text", "varchar"].contains(type.builtIn) ? .text : .unixSeconds }
+        return declaredType.uppercased().contains("INT") || declaredType.uppercased() == "REAL" ? .unixSeconds : .text
+    }
+
+    /// Who only prints the SQL for a table's owner may not.
+    private func mayRead(_ table: TableName, on connection: any Connection) throws(DatabaseError) -> Bool {
+        let row = try connection.row(
+            SQL(postgres: "SELECT pg_catalog.has_column_privilege(:table, :column, 'SELECT')"),
+            ["table": .text(table.quoted), "column": .text(name)])
+        return row?.integer(0) == 1
     }
 
     /// The time zone of a `timestamp`: the one that the database gives to those who name none, as the owner's programs

@@ -20,6 +20,11 @@ package struct SourceProgress: Sendable {
         (counts["pending"] ?? 0) + (counts["processing"] ?? 0)
     }
 
+    /// Of a source whose table cannot be read.
+    package static func unknown(_ source: Source) -> SourceProgress {
+        SourceProgress(source: source, counts: Dictionary(uniqueKeysWithValues: statuses.map { ($0, 0) }))
+    }
+
     /// Reads it from the index on the status column. O(rows) over that index.
     package static func read(_ source: Source, on connection: any Connection) throws(DatabaseError) -> SourceProgress {
         var counts = Dictionary(uniqueKeysWithValues: statuses.map { ($0, 0) })

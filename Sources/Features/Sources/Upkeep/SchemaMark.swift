@@ -13,9 +13,11 @@ enum SchemaMark {
             for source in sources { marks[source.id] = version.map { String($0.integer(0)) } ?? "" }
         case .postgres:
             for source in sources {
+                let place = try Partitions.place(of: source.definition.tableName, on: connection)
                 marks[source.id] =
-                    try connection.row(
-                        markSQL, ["table": .text(source.definition.tableName.quoted)])?[0].text ?? "gone"
+                    try place.flatMap { place throws(DatabaseError) in
+                        try connection.row(markSQL, ["place": place])?[0].text
+                    } ?? "gone"
             }
         }
         return marks
@@ -27,26 +29,27 @@ enum SchemaMark {
     private static let markSQL = SQL(
         postgres: """
             WITH place(oid) AS (
-                SELECT relid::oid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(:table))
-                UNION SELECT pg_catalog.to_regclass(:table)::oid),
+                SELECT relid::oid FROM pg_catalog.pg_partition_tree(:place::oid::regclass)
+                UNION SELECT :place::oid),
             fact(text) AS (
-                SELECT concat_ws(' ', 'table', c.oid, c.relfilenode, c.relrowsecurity, c.relacl)
+                SELECT concat_ws(' ', 'table', c.oid, c.relfilenode, c.relrowsecurity, c.relowner, c.relacl, n.nspacl)
                 FROM place JOIN pg_catalog.pg_class AS c ON c.oid = place.oid
+                    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
                 UNION ALL
                 SELECT concat_ws(' ', 'column', a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attacl)
                 FROM pg_catalog.pg_attribute AS a
-                WHERE a.attrelid = pg_catalog.to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
+                WHERE a.attrelid = :place::oid AND a.attnum > 0 AND NOT a.attisdropped
                 UNION ALL
                 SELECT concat_ws(' ', 'trigger', g.oid, g.tgname, g.tgenabled)
                 FROM place JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = place.oid
                 UNION ALL
                 SELECT concat_ws(' ', 'index', i.indexrelid, i.indisvalid, c.relname)
                 FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
-                WHERE i.indrelid = pg_catalog.to_regclass(:table)
+                WHERE i.indrelid = :place::oid
                 UNION ALL
                 SELECT DISTINCT concat_ws(' ', 'view', r.ev_class)
                 FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
-                WHERE d.refobjid = pg_catalog.to_regclass(:table) AND d.classid = 'pg_catalog.pg_rewrite'::regclass)
+                WHERE d.refobjid = :place::oid AND d.classid = 'pg_catalog.pg_rewrite'::regclass)
             SELECT md5(string_agg(text, E'\\n' ORDER BY text COLLATE "C")) FROM fact
             """)
 }

@@ -94,10 +94,18 @@ package actor SourceUpkeep {
         // Who suspended a source by hand resumes it by hand; one that Millrace suspended goes on when its table is back.
         let isFaulty = source.definition.fault != nil
         guard source.state != .suspended || isFaulty else { return }
-        let (missing, disabled) = try await database.read { connection in
-            let missing = try ObjectCheck(source).missing(on: connection)
-            try ObjectCheck(source).requireColumns(on: connection)
-            return (missing, try ObjectCheck(source).switchedOff(on: connection))
+        let missing: [String]
+        let disabled: [String]
+        do {
+            (missing, disabled) = try await database.read { connection in
+                try ObjectCheck(source).requireColumns(on: connection)
+                return (
+                    try ObjectCheck(source).missing(on: connection), try ObjectCheck(source).switchedOff(on: connection)
+                )
+            }
+        } catch let error as SourceError {
+            try await setAside(source, error)
+            throw error
         }
         if !disabled.isEmpty {
             logger.warning(
@@ -106,7 +114,7 @@ package actor SourceUpkeep {
         }
         // Views alone are left away: their owner may have dropped them to get a migration through.
         let needsMending = missing.contains { !$0.hasPrefix("view ") }
-        if needsMending || isFaulty { try await mend(source, missing) }
+        if needsMending || isFaulty { try await mendAsFarAsAllowed(source, missing) }
         let isChanged = marks?[source.id] != nil || needsMending || isFaulty
         guard isChanged, let space = spaces(source.definition.model) else { return }
         let present = try await database.read { connection in try SourceStore().find(source.id, on: connection) }
@@ -114,11 +122,35 @@ package actor SourceUpkeep {
         report(try await Sweep(database: database, source: present, space: space).whole(), of: present)
     }
 
+    /// Nothing is claimed of a source whose table is not what it must be, so that no row fails for it; it says why.
+    private func setAside(_ source: Source, _ fault: SourceError) async throws {
+        guard source.definition.fault != fault.message else { return }
+        try await database.write { connection in
+            try SourceStore().suspend(source.id, fault: fault.message, on: connection)
+        }
+    }
+
+    /// A role that may only work cannot make triggers anew: the table's owner is told, and meanwhile the sweep finds what
+    /// is written. Without the status column nothing can be.
+    private func mendAsFarAsAllowed(_ source: Source, _ missing: [String]) async throws {
+        do {
+            try await mend(source, missing)
+        } catch let error as SourceError
+            where error.code == .notAllowed && !missing.contains(where: { $0.hasPrefix("column ") })
+        {
+            reportFault("\(missing.joined(separator: ", ")) is gone, and \(error.message)", of: source)
+            try await database.write { connection in try SourceStore().resume(source.id, on: connection) }
+        }
+    }
+
     private func mend(_ source: Source, _ missing: [String]) async throws {
         var lock = TableLock(database: database)
         // Tried again in the next round, and other sources are not kept waiting.
         lock.patience = .zero
         let isTableNeeded = missing.contains { !$0.hasPrefix("index ") }
+        if !missing.isEmpty {
+            try await database.read { connection in try TableRights(source.definition).requireOwner(on: connection) }
+        }
         try await lock.write(isTableNeeded ? source.definition.tableName : nil, .everything) { connection in
             try ObjectCheck(source).restore(on: connection)
             try SourceStore().resume(source.id, on: connection)

@@ -49,8 +49,8 @@ extension EmbeddingWorker {
         while !left.isEmpty {
             do {
                 left = try await queue.handBack(left)
-                guard !left.isEmpty, !isEnding || start.duration(to: .now) < settings.farewell else { return }
             } catch let error as DatabaseError where error.isRetryable {}
+            guard !left.isEmpty, !isEnding || start.duration(to: .now) < settings.farewell else { return }
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(1))
         }

@@ -33,7 +33,9 @@ struct PostgresAttachTests {
         let user = try Psql(shop.place.address)
         try user.tell("BEGIN; SELECT count(*) FROM parts_master_features;")
         let log = LogRecord()
-        var attachment = Sources.Attachment(database: shop.database) { log.logger.info("\($0)") }
+        var attachment = Sources.Attachment(database: shop.database) { wait in
+            log.logger.info("\(wait.table): \(wait.holders)")
+        }
         attachment.lock.patience = .seconds(2.5)
         let (request, hurried) = (shop.partsRequest, attachment)
         async let refused = try refusal { try await hurried.add(request) }
@@ -47,7 +49,7 @@ struct PostgresAttachTests {
         #expect(answer?.code == .tableBusy)
         // Also told while it waits, where a wait is long enough for it.
         #expect(answer?.message.contains("in use by pid") == true)
-        #expect(log.messages.allSatisfy { $0.contains("is in use by") })
+        #expect(log.messages.allSatisfy { $0.hasPrefix("public.parts_master_features: [pid ") })
         #expect(try shop.shell("SELECT count(*) FROM millrace_source;") == "0")
         try user.tell("COMMIT;")
         try user.end()
