@@ -3,7 +3,7 @@
 --
 --   psql -v database=shop -v password="'…'" -f roles.sql
 --
--- Then, once, as somebody who may become millrace_owner, `millrace status`, which makes the tables; and for each table, as its owner, the SQL
+-- Then, once, as somebody who may become millrace_owner, `millrace db migrate`; and for each table, as its owner, the SQL
 -- that `millrace source add … --print-sql` prints when DATABASE_URL is that of millrace_worker: it ends with the GRANTs on
 -- that table.
 \set ON_ERROR_STOP on

@@ -60,6 +60,14 @@ extension Database {
             return names
         }
     }
+
+    /// The steps that this program knows and the database has not, oldest first. Changes nothing.
+    package func missingMigrations() async throws -> [Migration] {
+        try await read { connection in
+            let applied = try connection.appliedMigrations(newest: Migration.all.last) ?? []
+            return Migration.all.filter { !applied.contains($0.version) }
+        }
+    }
 }
 
 extension Connection {
@@ -89,9 +97,10 @@ extension Connection {
     /// transaction is alone.
     fileprivate func prepareForMigrations() throws(DatabaseError) {
         if dialect == .postgres {
-            try script(
-                "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue)); CREATE SCHEMA IF NOT EXISTS millrace"
-            )
+            try script("SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue))")
+            // IF NOT EXISTS would ask for the right to make schemas where there is nothing to make.
+            let schema = try row(SQL(postgres: "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'millrace'"))
+            if schema == nil { try script("CREATE SCHEMA millrace") }
         }
         try script(
             """

@@ -16,7 +16,7 @@ enum Partitions {
     static func place(of table: TableName, on connection: any Connection) throws(DatabaseError) -> Value? {
         try connection.row(
             SQL(postgres: "SELECT pg_catalog.to_regclass(:name)::oid::bigint"), ["name": .text(table.quoted)]
-        ).flatMap { $0[0].isNull ? nil : $0[0] }
+        ).flatMap { $0[0].isNull ? Value?.none : $0[0] }
     }
 
     /// Every partition of every level, those above first; none where the table is not partitioned.
