@@ -116,7 +116,7 @@ struct TransferTests {
         let move = try await Move("CREATE TABLE t(\(declaration), x TEXT, v TEXT);")
         try await move.origin.attach(move.origin.request("t", key: ["k"], text: ["x"], into: "v"))
         for value in values.split(separator: ", ") {
-            try move.origin.shell("INSERT INTO t(k, x) VALUES (\(value), \(value) || ' text')")
+            try move.origin.shell("INSERT INTO t(k, x) VALUES (\(value), quote(\(value)) || ' text')")
         }
         try await move.origin.work()
         // Work that waits is known by its key too.

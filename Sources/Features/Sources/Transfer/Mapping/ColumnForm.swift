@@ -70,6 +70,8 @@ enum ColumnForm: Hashable, Sendable {
         }
     }
 
+    var isOfMoments: Bool { [.moment, .localMoment, .day].contains(self) }
+
     /// Whether every value of this trait has a place here, as far as the trait tells.
     func takes(_ trait: ValueTrait) -> Bool {
         if trait == .null { return true }
@@ -128,7 +130,7 @@ enum ColumnForm: Hashable, Sendable {
         switch self {
         case .integer, .truth, .bytes: return stored == original
         case .real, .single: return stored.real == original.real
-        case .text: return written(original).map { stored.isSameText(as: $0) } ?? false
+        case .text: return written(original).map { stored.isIdentical(to: $0) } ?? false
         case .number:
             return Self.number(stored) == original
                 || original.real.map { stored.text.flatMap(Double.init) == $0 } ?? false
@@ -169,14 +171,6 @@ enum ColumnForm: Hashable, Sendable {
     private static func isSameDocument(_ stored: Value, _ written: Value?) -> Bool {
         guard let stored = stored.text, let written = written?.text else { return false }
         return stored == written || JSONDocument(stored).map { $0 == JSONDocument(written) } ?? false
-    }
-}
-
-extension Value {
-    /// Byte for byte; Swift holds two spellings of one accented letter for the same text.
-    fileprivate func isSameText(as other: Value) -> Bool {
-        guard let left = text, let right = other.text else { return self == other }
-        return left.utf8.elementsEqual(right.utf8)
     }
 }
 

@@ -88,7 +88,9 @@ struct RecordCopy: Sendable {
         guard let present else { return differences.addMissing(key, in: subject) }
         for (place, column) in kind.columns.enumerated() {
             differences.values += 1
-            if wanted[place] != present[place] { differences.addChanged(key, column.rawValue, in: subject) }
+            if !wanted[place].isIdentical(to: present[place]) {
+                differences.addChanged(key, column.rawValue, in: subject)
+            }
         }
     }
 
