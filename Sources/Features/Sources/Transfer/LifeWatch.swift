@@ -10,12 +10,16 @@ struct LifeWatch: Sendable {
     /// Longer than a server's pause between two signs of life.
     var patience = Duration.seconds(8)
 
+    /// - Parameter progress: seconds that were waited, where there is somebody to wait for.
     /// - Throws: ``TransferError/Code/inUse`` as soon as one moves.
-    func requireNone(in place: String) async throws {
+    func requireNone(in place: String, _ progress: (TransferProgress) -> Void) async throws {
         let before = try await signs()
         guard !before.isEmpty else { return }
-        let deadline = ContinuousClock.now + patience
-        while ContinuousClock.now < deadline {
+        let began = ContinuousClock.now
+        while case let waited = began.duration(to: .now), waited < patience {
+            progress(
+                TransferProgress(
+                    .watching, place, Int(waited.components.seconds), of: Int(patience.components.seconds)))
             try await Task.sleep(for: .milliseconds(250))
             guard let living = try await signs().first(where: { before[$0.key] != $0.value }) else { continue }
             throw TransferError(

@@ -1,11 +1,12 @@
 import Core
+import FoundationEssentials
 
 extension Transfer {
     /// Marks the target, and makes tables and sources there, all in one transaction.
     func begin(_ plan: TransferPlan) async throws -> Copy {
         let mark = TransferMark(
             origin: try await originID(), place: origin.name,
-            madeTables: plan.entries.filter { $0.ddl != nil }.map { .init($0.target) },
+            run: UUID().uuidString, madeTables: plan.entries.filter { $0.ddl != nil }.map { .init($0.target) },
             filledTables: plan.entries.filter { $0.ddl == nil && !$0.rowsBefore }.map { .init($0.target) }, sources: [])
         let target = target.database
         return try await target.write { connection in
@@ -16,7 +17,7 @@ extension Transfer {
             }
             mark.sources = tables.flatMap { $0.pairs.map(\.target.id.rawValue) }
             try mark.write(on: connection)
-            return Copy(plan: plan, tables: tables)
+            return Copy(run: mark.run, plan: plan, tables: tables)
         }
     }
 

@@ -64,7 +64,7 @@ extension Transfer {
         let wanted = try await origin.database.read { connection in try ModelLimitStore().all(on: connection) }
         let present = try await target.database.read { connection in try ModelLimitStore().all(on: connection) }
         for limit in wanted where !present.contains(limit) {
-            differences.addOther("the limit of model \(limit.model) is another")
+            differences.addOther("the limit of model \(limit.model) differs")
         }
     }
 
@@ -80,7 +80,7 @@ extension Transfer {
             tables.append(try await table(group, present, progress))
         }
         let plan = TransferPlan(entries: [], particulars: [:], keepsNumbers: false, others: [])
-        return try await compare(Copy(plan: plan, tables: tables), progress)
+        return try await compare(Copy(run: "", plan: plan, tables: tables), progress)
     }
 
     private func table(

@@ -10,7 +10,7 @@ extension Transfer {
             copy.tables.map { ($0.entry.origin.name.lowercased(), $0.entry.target) },
             uniquingKeysWith: { first, _ in first })
         for (index, table) in copy.tables.enumerated() {
-            progress(TransferProgress(.indexing, table.entry.origin.name, index, of: copy.tables.count))
+            progress(TransferProgress(.indexing, "", index, of: copy.tables.count))
             notes += try await makeIndexes(table.entry)
             try await target.database.runAlone("ANALYZE \(table.entry.target.quoted)")
         }
@@ -26,6 +26,7 @@ extension Transfer {
         for own in [Table.embedding, .job, .deadJob] {
             try await target.database.runAlone("ANALYZE \(own.name(in: .postgres))")
         }
+        progress(TransferProgress(.indexing, "", copy.tables.count, of: copy.tables.count))
         return notes
     }
 
@@ -72,9 +73,10 @@ extension Transfer {
     /// Gives sources their states and counters their values, and takes the mark away: from here on it is an installation.
     func finish(_ copy: Copy) async throws {
         let counters = try await originCounters()
-        let (plan, tables, id) = (copy.plan, copy.tables, try await originID())
+        let (run, plan, tables, id) = (copy.run, copy.plan, copy.tables, try await originID())
         try await target.database.write { connection in
             try TableLock.wait(for: .seconds(10), on: connection)
+            try TransferMark.require(run, on: connection)
             for table in tables { try Self.setNumbers(of: table, on: connection) }
             if plan.keepsNumbers {
                 try Self.takeOver(counters, id, on: connection)

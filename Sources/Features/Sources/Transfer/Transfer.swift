@@ -50,12 +50,20 @@ package struct Transfer: Sendable {
         package var report: TransferReport
         /// What the target did not get.
         package var notes: [TransferNote]
+
+        package init(report: TransferReport, notes: [TransferNote] = []) {
+            self.report = report
+            self.notes = notes
+        }
     }
 
     /// - Throws: ``TransferError``, ``SourceError`` or `DatabaseError`; nothing of the copy is then left, unless the
     ///   connection is lost too.
     package func run(_ progress: (TransferProgress) -> Void) async throws -> Outcome {
-        try await requireQuiet()
+        for place in [origin, target] {
+            try await LifeWatch(database: place.database, patience: options.patience)
+                .requireNone(in: place.name, progress)
+        }
         // Whoever commits to the origin from here on makes the copy one of two states.
         let mark = try await origin.database.changeMark()
         try await undoUnfinished()
@@ -75,33 +83,38 @@ package struct Transfer: Sendable {
             try await finish(copy)
             return outcome
         } catch {
-            try? await undo()
-            throw error
-        }
-    }
-
-    private func requireQuiet() async throws {
-        for place in [origin, target] {
-            try await LifeWatch(database: place.database, patience: options.patience).requireNone(in: place.name)
+            throw await takeBack(copy, error)
         }
     }
 
     // MARK: Unfinished copies
 
     private func undoUnfinished() async throws {
-        guard let mark = try await target.database.read({ try TransferMark.read(on: $0) }) else { return }
+        guard let mark = try await targetMark() else { return }
         guard mark.origin == (try await originID()) else {
             throw TransferError(
                 .unfinished,
                 "the target holds an unfinished copy of another installation, \(mark.place): run that copy again, or use another database"
             )
         }
-        try await undo()
+        try await mark.undo(in: target.database)
     }
 
-    private func undo() async throws {
-        try await target.database.read { connection in try TransferMark.read(on: connection) }?
-            .undo(in: target.database)
+    /// Takes away what a copy that failed has written. - Returns: why it failed.
+    private func takeBack(_ copy: Copy, _ failure: any Error) async -> any Error {
+        let mark: TransferMark?
+        do { mark = try await targetMark() } catch { return failure }
+        if let mark, mark.run == copy.run {
+            try? await mark.undo(in: target.database)
+            return failure
+        }
+        // What is there is another copy's, unless the connection was lost after the last transaction had been committed.
+        let isUnknown = (failure as? DatabaseError)?.code == .commitUnknown
+        return mark == nil && isUnknown ? failure : TransferMark.rivalled
+    }
+
+    private func targetMark() async throws -> TransferMark? {
+        try await target.database.read { connection in try TransferMark.read(on: connection) }
     }
 
     func originID() async throws -> String {
@@ -121,6 +134,8 @@ package struct Transfer: Sendable {
     }
 
     struct Copy: Sendable {
+        /// Of the ``TransferMark``.
+        let run: String
         let plan: TransferPlan
         let tables: [TableCopy]
     }

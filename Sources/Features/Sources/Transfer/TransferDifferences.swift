@@ -19,7 +19,7 @@ struct TransferDifferences: Sendable {
     }
 
     mutating func addChanged(_ key: Key, _ column: String, in table: String) {
-        add("column \"\(column)\" of row \(key) of \(table) is another")
+        add("column \"\(column)\" of row \(key) of \(table) differs")
     }
 
     /// Rows that the origin has not.

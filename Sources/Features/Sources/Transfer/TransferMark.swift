@@ -8,6 +8,8 @@ package struct TransferMark: Codable, Hashable, Sendable {
     package let origin: String
     /// That file's path, for people.
     package let place: String
+    /// The one copy that is under way, so that another one into the same database cannot pass for it.
+    let run: String
     /// What the copy made, to be taken away where it is begun anew.
     var madeTables: [MarkedTable]
     /// Tables that were there, empty.
@@ -35,15 +37,24 @@ package struct TransferMark: Codable, Hashable, Sendable {
         return try row.map { try JSONDecoder().decode(TransferMark.self, from: Data($0.text(0).utf8)) }
     }
 
+    /// - Throws: ``TransferError/Code/inUse`` where there is one already.
     func write(on connection: any Connection) throws {
         let text = String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
-        try connection.run(
-            .both(
-                """
-                INSERT INTO \(Table.meta)(name, value) VALUES (:name, :value)
-                ON CONFLICT (name) DO UPDATE SET value = excluded.value
-                """), ["name": .text(Self.name), "value": .text(text)])
+        let count = try connection.run(
+            .both("INSERT INTO \(Table.meta)(name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING"),
+            ["name": .text(Self.name), "value": .text(text)])
+        guard count == 1 else { throw Self.rivalled }
     }
+
+    /// - Throws: ``TransferError/Code/inUse`` where the database no longer bears the mark of `run`.
+    static func require(_ run: String, on connection: any Connection) throws {
+        guard try read(on: connection)?.run == run else { throw rivalled }
+    }
+
+    static let rivalled = TransferError(
+        .inUse,
+        "another millrace db copy into the target began meanwhile, which voids this one: wait for its end, or run one copy alone"
+    )
 
     static func remove(on connection: any Connection) throws(DatabaseError) {
         try connection.run(.both("DELETE FROM \(Table.meta) WHERE name = :name"), ["name": .text(name)])

@@ -26,6 +26,8 @@ package struct TransferReport: Sendable, Hashable, Codable {
 /// How far a copy is.
 package struct TransferProgress: Sendable, Hashable {
     package enum Step: String, Sendable, CaseIterable {
+        /// Waiting for signs of life of those that were heard of lately.
+        case watching
         /// Reading every row once, to choose types and to find what does not fit.
         case examining
         case copyingRows
@@ -36,7 +38,7 @@ package struct TransferProgress: Sendable, Hashable {
     }
 
     package let step: Step
-    /// The table or collection.
+    /// The table, collection or database; empty where it is about all of them.
     package let subject: String
     package let done: Int
     package let total: Int

@@ -59,7 +59,9 @@ extension Examination.Findings {
                 )
             }
             guard let form = forms[index] else { continue }
-            for trait in ValueTrait.allCases where !form.takes(trait) {
+            // Whether a text is a moment was looked at only where the type says that it may be; else copying its row tells.
+            let isUnread = form.isOfMoments && !ColumnChoice.looksForMoments(column.declaredType)
+            for trait in ValueTrait.allCases where !form.takes(trait) && !(isUnread && trait == .text) {
                 guard let example = census.examples[trait], let count = census.counts[trait] else { continue }
                 throw Misfit(
                     table: table.name, column: column, form: form, trait: trait, example: example, count: count
@@ -80,10 +82,10 @@ private struct Misfit {
     let count: Int
 
     var error: TransferError {
-        let others = count == 1 ? "" : ", as \(count - 1) other\(count == 2 ? "" : "s")"
+        let others = count == 1 ? "" : " (\(count - 1) more row\(count == 2 ? "" : "s") like it)"
         return TransferError(
             .doesNotFit,
-            "row \(example.key) of \"\(table)\" holds \(what) in column \"\(column.name)\"\(others), which does not fit PostgreSQL's \(form.type): \(advice)"
+            "row \(example.key) of \"\(table)\" holds \(what) in column \"\(column.name)\", which does not fit PostgreSQL's \(form.type)\(others): \(advice)"
         )
     }
 

@@ -36,6 +36,8 @@ struct OriginRows: Sendable {
     }
 
     /// Calls `body` with every page; memory is bounded by the page.
+    ///
+    /// - Throws: ``TransferError/Code/doesNotFit`` where keys that are no UTF-8 make pages come again.
     func forEachPage(_ body: ([Row]) async throws -> Void) async throws {
         var size = PageSize()
         var key: [Value]?
@@ -44,8 +46,15 @@ struct OriginRows: Sendable {
             let page = try await page(after: key, limit: limit)
             size.learn(rows: page.count, bytes: page.reduce(0) { $0 + $1.byteCount })
             if !page.isEmpty { try await body(page) }
-            guard page.count == limit, let last = page.last else { return }
-            key = self.key(of: last)
+            guard page.count == limit, let last = page.last.map(self.key(of:)) else { return }
+            // Read with U+FFFD in the place of what is no text, such keys come before themselves.
+            guard Key(last) != key.map({ Key($0) }) else {
+                throw TransferError(
+                    .doesNotFit,
+                    "the keys of \"\(table.name)\" from \(Key(last)) on are not UTF-8, so that its rows cannot be told apart: write these keys anew as UTF-8"
+                )
+            }
+            key = last
         }
     }
 
