@@ -3,9 +3,13 @@
 --
 --   psql -v database=shop -v password="'…'" -f roles.sql
 --
--- Then, once, as somebody who may become millrace_owner, `millrace db migrate`; and for each table, as its owner, the SQL
--- that `millrace source add … --print-sql` prints when DATABASE_URL is that of millrace_worker: it ends with the GRANTs on
--- that table.
+-- Then, once, as somebody who may become millrace_owner:
+--
+--   millrace db migrate --database 'postgres://admin@db.example/shop?options=-c%20role%3Dmillrace_owner'
+--
+-- Then for each table, as its owner, the SQL that `millrace source add … --print-sql` prints when DATABASE_URL is that of
+-- millrace_worker: it ends with the GRANTs on that table. Tables that `millrace db copy` makes are attached already:
+-- Docs/MovingToPostgreSQL.md has their GRANT.
 \set ON_ERROR_STOP on
 BEGIN;
 
