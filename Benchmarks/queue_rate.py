@@ -26,16 +26,16 @@ BARE = r"""
 \set limit 100
 \set worker 1
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-SELECT nextval('millrace.fence') AS fence \gset
-WITH claimed AS (
+SELECT nextval('millrace.fence') AS fence, EXISTS (SELECT 1 FROM millrace.model_limit)::int AS limited \gset
+WITH picked AS MATERIALIZED (
+    SELECT id FROM millrace.job
+    WHERE state = 'available' AND crashes BETWEEN :least AND :most
+        AND source_id NOT IN (SELECT id FROM millrace.source WHERE state = 'suspended')
+    ORDER BY crashes, priority DESC, id
+    LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED), claimed AS (
     UPDATE millrace.job
     SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
-    WHERE id IN (
-        SELECT id FROM millrace.job
-        WHERE state = 'available' AND crashes BETWEEN :least AND :most
-            AND source_id NOT IN (SELECT id FROM millrace.source WHERE state = 'suspended')
-        ORDER BY crashes, priority DESC, id
-        LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT id FROM picked)
     RETURNING id, source_id, key, attempt, crashes)
 SELECT COALESCE(array_agg(id), '{}') AS ids, array_fill(:fence::bigint, ARRAY[COUNT(*)::int]) AS fences,
     array_agg(key) IS NOT NULL AS read FROM claimed \gset

@@ -133,7 +133,8 @@ def files():
     connection.commit()
     connection.close()
     expect("a newer version's database", run("status", path=newer), CONFIG, "999", "newer millrace")
-    expect("PostgreSQL, not yet", run("status", DATABASE_URL="postgres://localhost/x"), CONFIG, "PostgreSQL")
+    nobody = run("status", DATABASE_URL="postgres://me:secret@127.0.0.1:1/x")
+    expect("a PostgreSQL that is not there", nobody, IO, "127.0.0.1:1/x", "cannot be reached", "check host and port")
     expect("a strange URL", run("status", DATABASE_URL="mysql://x"), CONFIG, "mysql://x", "sqlite://")
 
     locked = database("locked.db")

@@ -106,7 +106,10 @@ struct BareQueue {
         guard sqlite3_step(statement) == SQLITE_DONE else { throw failure("forget") }
     }
 
-    private static let fence = "UPDATE millrace_counter SET value = value + 1 WHERE name = 'fence' RETURNING value"
+    private static let fence = """
+        UPDATE millrace_counter SET value = value + 1 WHERE name = 'fence'
+        RETURNING value, EXISTS (SELECT 1 FROM millrace_model_limit)
+        """
     private static let claim = """
         UPDATE millrace_job
         SET state = 'running', claimed_rev = wanted_rev, fence = ?1, worker_id = 1

@@ -130,7 +130,7 @@ private struct NamedEmbedder: Embedder {
         let hanging = NamedEmbedder(hangs: true)
         let answering = NamedEmbedder()
         try await withWorkers([hanging, answering]) { (database) async throws in
-            let router = router(database, deadlines: .init(one: .milliseconds(500), all: .seconds(60)))
+            let router = router(database, deadlines: .init(one: .seconds(3), all: .seconds(60)))
             for _ in 0..<4 { #expect(try await router.embed("text", model: "m").space == "s") }
             await router.close()
         }

@@ -58,7 +58,7 @@ extension Models {
             let limit = ModelLimit(model: name, concurrency: concurrency, perMinute: perMinute)
             try await withDatabase(settings) { database in
                 try await database.write { connection in
-                    try ModelLimitStore().set(limit, now: .now(), on: connection)
+                    try ModelLimitStore().set(limit, on: connection)
                 }
             }
         }

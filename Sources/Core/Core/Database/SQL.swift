@@ -62,6 +62,21 @@ package struct SQLText: ExpressibleByStringInterpolation, Sendable {
         postgres = text
     }
 
+    /// Text in two forms.
+    package init(sqlite: String, postgres: String) {
+        self.sqlite = sqlite
+        self.postgres = postgres
+    }
+
+    /// This moment by the database's own clock, in microseconds since 1970.
+    package static let now = SQLText(
+        sqlite: "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)",
+        postgres: "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+
+    package func text(for dialect: Dialect) -> String {
+        dialect == .sqlite ? sqlite : postgres
+    }
+
     package init(stringInterpolation text: StringInterpolation) {
         sqlite = text.sqlite
         postgres = text.postgres

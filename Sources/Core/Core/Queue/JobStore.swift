@@ -11,76 +11,73 @@ package struct JobStore: Sendable {
 
     // MARK: Claim
 
-    /// Takes up to `limit` available jobs of one degree of suspicion for `worker`, oldest of the highest priority first.
+    /// Takes up to `limit` available jobs of one degree of suspicion for `worker`, oldest of the highest priority first,
+    /// and of each model no more than its limit leaves.
     ///
     /// Read the inputs in a transaction of its own, after this one has committed.
+    ///
+    /// - Parameter turn: counts the claims of a process; where models are limited, each begins with another.
     package func claim(
-        _ suspicion: Suspicion, limit: Int, worker: WorkerID, on connection: any Connection
+        _ suspicion: Suspicion, limit: Int, turn: Int = 0, worker: WorkerID, on connection: any Connection
     ) throws(DatabaseError) -> [Job] {
-        guard let fence = try nextFence(on: connection) else {
+        guard let row = try connection.row(Self.fenceSQL) else {
             throw DatabaseError(
                 .corrupt, "the counter \"fence\" is missing from Millrace's table of counters: restore the database")
         }
-        let rows = try connection.rows(
-            Self.claimSQL,
-            [
-                "least": .integer(suspicion.crashes.lowerBound), "most": .integer(suspicion.crashes.upperBound),
-                "limit": Value(suspicion.limit(batchSize: limit)), "fence": .integer(fence), "worker": Value(worker),
-            ])
-        return rows.map { row in
-            Job(
-                id: row.id(0), source: row.id(1), key: Key(literal: row.text(2)), fence: fence,
-                attempt: Int(row.integer(3)), crashes: Int(row.integer(4)))
-        }.sorted { $0.id < $1.id }
+        let draft = ClaimDraft(
+            suspicion: suspicion, limit: suspicion.limit(batchSize: limit), fence: row.integer(0), worker: worker)
+        let jobs =
+            row.integer(1) == 0
+            ? try take(Self.claimSQL, draft, on: connection)
+            : try takeWithinLimits(draft, turn: turn, on: connection)
+        return jobs.sorted { $0.id < $1.id }
     }
 
-    /// Whether a claim would find anything: a look at an index, on a reader.
-    package func hasAvailable(on connection: any Connection) throws(DatabaseError) -> Bool {
-        try connection.row(Self.lookSQL) != nil
-    }
-
-    /// Every job has 0 crashes or more; saying so makes the planner search the index of available jobs, where it would
-    /// read the whole table otherwise.
-    private static let lookSQL = SQL.both(
-        """
-        SELECT 1 FROM \(Table.job)
-        WHERE state = 'available' AND crashes >= 0
-            AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
-        LIMIT 1
-        """)
-
-    private func nextFence(on connection: any Connection) throws(DatabaseError) -> Int64? {
-        try connection.row(Self.fenceSQL)?.integer(0)
-    }
-
+    /// The next fence, and whether any model is limited.
     private static let fenceSQL = SQL(
-        sqlite: "UPDATE \(Table.counter) SET value = value + 1 WHERE name = 'fence' RETURNING value",
-        postgres: "SELECT nextval('millrace.fence')")
+        sqlite: """
+            UPDATE \(Table.counter) SET value = value + 1 WHERE name = 'fence'
+            RETURNING value, EXISTS (SELECT 1 FROM \(Table.modelLimit))
+            """,
+        postgres: "SELECT nextval('millrace.fence'), EXISTS (SELECT 1 FROM \(Table.modelLimit))::int")
+
+    func take(
+        _ statement: SQL, _ draft: ClaimDraft, on connection: any Connection
+    ) throws(DatabaseError) -> [Job] {
+        try connection.rows(statement, draft.parameters).map { row in
+            Job(
+                id: row.id(0), source: row.id(1), key: Key(literal: row.text(2)), fence: draft.fence,
+                attempt: Int(row.integer(3)), crashes: Int(row.integer(4)))
+        }
+    }
+
+    private static let claimSQL = claimSQL(
+        from: "source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')")
 
     /// On PostgreSQL jobs that another transaction has, a claim's or a user's, are passed by; they are picked in a step of
     /// its own, since a plan may run a part of another step more than once, and then each run would pick other jobs.
-    private static let claimSQL = SQL(
-        sqlite: """
-            UPDATE \(Table.job)
-            SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
-            WHERE id IN (\(pick))
-            RETURNING id, source_id, key, attempt, crashes
-            """,
-        postgres: """
-            WITH picked AS MATERIALIZED (\(pick) FOR NO KEY UPDATE SKIP LOCKED)
-            UPDATE \(Table.job)
-            SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
-            WHERE id IN (SELECT id FROM picked)
-            RETURNING id, source_id, key, attempt, crashes
-            """)
-
-    private static let pick: SQLText = """
-        SELECT id FROM \(Table.job)
-        WHERE state = 'available' AND crashes BETWEEN :least AND :most
-            AND source_id NOT IN (SELECT id FROM \(Table.source) WHERE state = 'suspended')
-        ORDER BY crashes, priority DESC, id
-        LIMIT :limit
-        """
+    static func claimSQL(from sources: SQLText) -> SQL {
+        let pick: SQLText = """
+            SELECT id FROM \(Table.job)
+            WHERE state = 'available' AND crashes BETWEEN :least AND :most AND \(sources)
+            ORDER BY crashes, priority DESC, id
+            LIMIT :limit
+            """
+        return SQL(
+            sqlite: """
+                UPDATE \(Table.job)
+                SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
+                WHERE id IN (\(pick))
+                RETURNING id, source_id, key, attempt, crashes
+                """,
+            postgres: """
+                WITH picked AS MATERIALIZED (\(pick) FOR NO KEY UPDATE SKIP LOCKED)
+                UPDATE \(Table.job)
+                SET state = 'running', claimed_rev = wanted_rev, fence = :fence, worker_id = :worker
+                WHERE id IN (SELECT id FROM picked)
+                RETURNING id, source_id, key, attempt, crashes
+                """)
+    }
 
     // MARK: Fail
 

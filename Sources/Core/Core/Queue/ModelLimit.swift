@@ -12,20 +12,17 @@ package struct ModelLimit: Hashable, Sendable {
         self.concurrency = concurrency
         self.perMinute = perMinute
     }
-
-    /// Jobs that may begin now after a pause, by a bucket that fills evenly and holds ten seconds' worth, one at least.
-    ///
-    /// - Parameters:
-    ///   - tokens: what was left at the last look.
-    ///   - elapsed: since then; a clock that was set back counts as none.
-    func refilled(_ tokens: Double, after elapsed: Duration) -> Double? {
-        guard let perMinute else { return nil }
-        let perSecond = Double(perMinute) / 60
-        return min(max(perSecond * 10, 1), tokens + perSecond * max(elapsed, .zero).seconds)
-    }
 }
 
-/// The table of limits. Claims look here under a lock of the limit's row, so that two never spend the same allowance.
+/// What a model's limit leaves for a claim.
+package struct Allowance: Hashable, Sendable {
+    package let model: String
+    /// Jobs that may be claimed now; 0 where the limit is reached.
+    package let jobs: Int
+}
+
+/// The table of limits. A rate is a bucket that fills evenly and holds ten seconds' worth, one job at least; its time is
+/// the database's, so that machines whose clocks differ fill it no faster.
 package struct ModelLimitStore: Sendable {
     package init() {}
 
@@ -39,7 +36,7 @@ package struct ModelLimitStore: Sendable {
     }
 
     /// Sets a model's limit, or takes it away where it limits nothing.
-    package func set(_ limit: ModelLimit, now: Timestamp, on connection: any Connection) throws(DatabaseError) {
+    package func set(_ limit: ModelLimit, on connection: any Connection) throws(DatabaseError) {
         guard limit.concurrency != nil || limit.perMinute != nil else {
             try connection.run(
                 .both("DELETE FROM \(Table.modelLimit) WHERE model = :model"), ["model": .text(limit.model)])
@@ -49,51 +46,60 @@ package struct ModelLimitStore: Sendable {
             .both(
                 """
                 INSERT INTO \(Table.modelLimit)(model, concurrency, per_minute, tokens, refilled_at)
-                VALUES (:model, :concurrency, :per_minute, 0, :now)
+                VALUES (:model, :concurrency, :per_minute, 0, \(SQLText.now))
                 ON CONFLICT (model) DO UPDATE SET
                     concurrency = excluded.concurrency, per_minute = excluded.per_minute
                 """),
             [
                 "model": .text(limit.model), "concurrency": limit.concurrency.map { Value($0) } ?? .null,
-                "per_minute": limit.perMinute.map { Value($0) } ?? .null, "now": Value(now),
+                "per_minute": limit.perMinute.map { Value($0) } ?? .null,
             ])
     }
 
-    /// How many jobs of the limit's model may be claimed now. Holds the limit's row until the transaction ends.
-    package func allowance(
-        of limit: ModelLimit, now: Timestamp, on connection: any Connection
-    ) throws(DatabaseError) -> Int {
-        guard let row = try connection.row(Self.lockSQL, ["model": .text(limit.model)]) else { return .max }
-        var allowance = Int.max
-        let elapsed = now - Timestamp(microseconds: row.integer(1))
-        if let tokens = limit.refilled(row[0].real ?? 0, after: elapsed) {
-            try connection.run(
-                .both("UPDATE \(Table.modelLimit) SET tokens = :tokens, refilled_at = :now WHERE model = :model"),
-                ["model": .text(limit.model), "tokens": .real(tokens), "now": Value(now)])
-            allowance = Int(tokens)
-        }
-        if let concurrency = limit.concurrency {
-            let running = try connection.row(Self.runningSQL, ["model": .text(limit.model)])?.integer(0) ?? 0
-            allowance = min(allowance, max(0, concurrency - Int(running)))
-        }
-        return allowance
+    // MARK: In the claim
+
+    /// Keeps other claims from spending the same allowances until the transaction ends.
+    ///
+    /// A statement of its own: one that waited for a lock still counts the running jobs that it saw when it began.
+    func lock(on connection: any Connection) throws(DatabaseError) {
+        guard connection.dialect == .postgres else { return }
+        _ = try connection.rows(
+            SQL(postgres: "SELECT model FROM \(Table.modelLimit) ORDER BY model FOR UPDATE"))
     }
 
-    /// Takes what was claimed off the allowance, in the claim's transaction.
-    package func spend(_ jobs: Int, of limit: ModelLimit, on connection: any Connection) throws(DatabaseError) {
-        guard limit.perMinute != nil, jobs > 0 else { return }
-        try connection.run(
-            .both("UPDATE \(Table.modelLimit) SET tokens = tokens - :jobs WHERE model = :model"),
-            ["model": .text(limit.model), "jobs": Value(jobs)])
+    /// What each limit leaves at this moment; a claim calls ``lock(on:)`` before.
+    func allowances(on connection: any Connection) throws(DatabaseError) -> [Allowance] {
+        try connection.rows(Self.allowancesSQL).map { row in
+            let left = [row[1].real.map { Int($0) }, row[2].integer.map(Int.init)]
+            return Allowance(model: row.text(0), jobs: max(0, left.compactMap(\.self).min() ?? .max))
+        }
     }
 
-    private static let lockSQL = SQL(
-        sqlite: "SELECT tokens, refilled_at FROM \(Table.modelLimit) WHERE model = :model",
-        postgres: "SELECT tokens, refilled_at FROM \(Table.modelLimit) WHERE model = :model FOR UPDATE")
+    /// Takes what was claimed off the model's bucket, in the claim's transaction.
+    func spend(_ jobs: Int, of model: String, on connection: any Connection) throws(DatabaseError) {
+        try connection.run(Self.spendSQL, ["model": .text(model), "jobs": Value(jobs)])
+    }
 
-    private static let runningSQL = SQL.both(
+    private static let allowancesSQL = SQL.both(
         """
-        SELECT COUNT(*) FROM \(Table.job)
-        WHERE state = 'running' AND source_id IN (SELECT id FROM \(Table.source) WHERE model = :model)
+        SELECT model, \(filled), concurrency - (
+                SELECT COUNT(*) FROM \(Table.job) AS job
+                WHERE job.state = 'running'
+                    AND job.source_id IN (SELECT id FROM \(Table.source) AS source WHERE source.model = limits.model))
+        FROM \(Table.modelLimit) AS limits ORDER BY model
         """)
+
+    private static let spendSQL = SQL.both(
+        """
+        UPDATE \(Table.modelLimit) SET tokens = \(filled) - :jobs, refilled_at = \(SQLText.now)
+        WHERE model = :model AND per_minute IS NOT NULL
+        """)
+
+    /// What the bucket holds now, NULL where there is none. A clock that is set fills it once, whichever way.
+    private static let filled: SQLText = """
+        CASE WHEN per_minute IS NULL THEN NULL
+            WHEN tokens + \(inflow) > \(capacity) THEN \(capacity) ELSE tokens + \(inflow) END
+        """
+    private static let inflow: SQLText = "per_minute / 60000000.0 * abs(\(SQLText.now) - refilled_at)"
+    private static let capacity: SQLText = "CASE WHEN per_minute < 6 THEN 1.0 ELSE per_minute / 6.0 END"
 }

@@ -165,7 +165,7 @@ package struct PostgresSourceDDL: SourceDDL {
             "trunc",
             """
             INSERT INTO \(Table.feedIn.name(in: .postgres))(source_id, item_id, at)
-            SELECT source_id, id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+            SELECT source_id, id, \(SQLText.now.text(for: .postgres))
             FROM \(embedding) WHERE source_id = \(source);
             DELETE FROM \(embedding) WHERE source_id = \(source);
             DELETE FROM \(job) WHERE source_id = \(source);

@@ -51,7 +51,7 @@ package struct SQLiteSourceDDL: SourceDDL {
         let matches = "source_id = \(source) AND key = \(keyExpression(row))"
         return """
             INSERT INTO \(Table.feed.name(in: .sqlite))(source_id, item_id, at)
-                SELECT source_id, id, CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)
+                SELECT source_id, id, \(SQLText.now.text(for: .sqlite))
                 FROM \(Table.embedding.name(in: .sqlite)) WHERE \(matches);
             DELETE FROM \(Table.embedding.name(in: .sqlite)) WHERE \(matches);
             DELETE FROM \(Table.job.name(in: .sqlite)) WHERE \(matches);

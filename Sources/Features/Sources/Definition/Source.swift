@@ -78,21 +78,16 @@ package struct SourceStore: Sendable {
 
     /// The row of a source as SQL text with literals, for a person to run. The backfill then begins with the server.
     func insertText(collection: String, _ definition: SourceDefinition, id: SourceID) -> String {
-        let (table, now) =
-            switch definition.dialect {
-            case .sqlite:
-                (Table.source.name(in: .sqlite), "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)")
-            case .postgres:
-                (Table.source.name(in: .postgres), "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-            }
+        let dialect = definition.dialect
+        let table = Table.source.name(in: dialect)
         let insert = """
             INSERT INTO \(table)(id, collection, table_name, definition, model, state, created_at)
             VALUES (\(id), \(Key.quote(.text(collection))), \(Key.quote(.text(definition.tableName.description))),
                 \(Key.quote(.text(definition.encoded()))), \(Key.quote(.text(definition.model))), 'backfilling',
-                \(now));
+                \(SQLText.now.text(for: dialect)));
             """
         // A number that is given by hand does not move the sequence.
-        return definition.dialect == .sqlite
+        return dialect == .sqlite
             ? insert
             : "\(insert)\nSELECT setval('\(Self.sequence)', GREATEST(\(id), (SELECT last_value FROM \(Self.sequence))));"
     }

@@ -195,7 +195,7 @@ package struct Transfer: Sendable {
     private func copyLimits() async throws {
         let limits = try await origin.database.read { connection in try ModelLimitStore().all(on: connection) }
         try await target.database.write { connection in
-            for limit in limits { try ModelLimitStore().set(limit, now: .now(), on: connection) }
+            for limit in limits { try ModelLimitStore().set(limit, on: connection) }
         }
     }
 }

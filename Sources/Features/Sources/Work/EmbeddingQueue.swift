@@ -9,7 +9,7 @@ package struct EmbeddingQueue: Sendable {
 
     /// Rows of the user's that one body writes. On SQLite between bodies the writer can end its group and leave the file
     /// free, so that a user's program never waits for a whole batch; on PostgreSQL they are one statement.
-    var rowsPerBody: Int { database.dialect == .sqlite ? 32 : 100 }
+    var rowsPerBody: Int { database.dialect == .sqlite ? 32 : 50 }
 
     /// How long a transaction waits behind whoever has the whole table locked.
     static let tablePatience = Duration.seconds(1)
@@ -24,12 +24,12 @@ package struct EmbeddingQueue: Sendable {
     /// Claims a batch, then marks its rows `processing`. The inputs are read afterwards, by ``read(_:of:space:)``, and
     /// compared when they are settled, so an edit at any moment in between is seen.
     ///
-    /// - Parameter turn: counts the claims of this process, from 1; see ``Suspicion/order(turn:)``.
+    /// - Parameter turn: counts the claims of this process, from 1; see ``Suspicion/order(turn:)`` and ``JobStore``.
     package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> [Job] {
         let jobs = jobs
         let claimed = try await database.write { connection -> [Job] in
             for suspicion in Suspicion.order(turn: turn) {
-                let claimed = try jobs.claim(suspicion, limit: limit, worker: worker, on: connection)
+                let claimed = try jobs.claim(suspicion, limit: limit, turn: turn, worker: worker, on: connection)
                 if !claimed.isEmpty { return claimed }
             }
             return []

@@ -220,7 +220,9 @@ package actor EmbeddingWorker {
             let mark = try await database.changeMark()
             if try await queue.hasWork() {
                 turn += 1
-                return try await queue.claim(limit: settings.batchSize, turn: turn, worker: id)
+                let jobs = try await queue.claim(limit: settings.batchSize, turn: turn, worker: id)
+                // Others were quicker, or a user's open transaction has the jobs: asking at once again wins nothing.
+                guard jobs.isEmpty else { return jobs }
             }
             try await waitForChange(since: mark)
         } catch let error as DatabaseError where error.isRetryable {

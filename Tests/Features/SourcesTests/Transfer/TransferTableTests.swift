@@ -195,7 +195,7 @@ struct TransferTableTests {
         let move = try await Move()
         try await move.origin.attachParts()
         let limit = ModelLimit(model: "hash", concurrency: 7, perMinute: 600)
-        try await move.origin.database.write { try ModelLimitStore().set(limit, now: .now(), on: $0) }
+        try await move.origin.database.write { try ModelLimitStore().set(limit, on: $0) }
         try await move.run()
         #expect(try await move.target.database.read { try ModelLimitStore().all(on: $0) } == [limit])
     }
