@@ -3,9 +3,13 @@ import Core
 extension Transfer {
     /// Compares every row and every record of both databases, both ways.
     ///
+    /// - Parameter found: differences that are known already.
     /// - Throws: ``TransferError/Code/differs`` where anything is not the same.
-    func compare(_ copy: Copy, _ progress: (TransferProgress) -> Void) async throws -> TransferReport {
-        var (report, differences) = (TransferReport(), TransferDifferences())
+    func compare(
+        _ copy: Copy, beside found: TransferDifferences = TransferDifferences(),
+        _ progress: (TransferProgress) -> Void
+    ) async throws -> TransferReport {
+        var (report, differences) = (TransferReport(), found)
         for table in copy.tables {
             report.tables.append(try await compareRows(table, &differences, progress))
         }
@@ -15,7 +19,6 @@ extension Transfer {
                     try await compareRecords(pair, table, copy.plan.keepsNumbers, &differences, progress))
             }
         }
-        try await compareLimits(&differences)
         report.values = differences.values
         try differences.requireNone()
         return report
@@ -61,7 +64,7 @@ extension Transfer {
     }
 
     private func compareLimits(_ differences: inout TransferDifferences) async throws {
-        let wanted = try await origin.database.read { connection in try ModelLimitStore().all(on: connection) }
+        let wanted = try await originLimits()
         let present = try await target.database.read { connection in try ModelLimitStore().all(on: connection) }
         for limit in wanted where !present.contains(limit) {
             differences.addOther("the limit of model \(limit.model) differs")
@@ -80,7 +83,9 @@ extension Transfer {
             tables.append(try await table(group, present, progress))
         }
         let plan = TransferPlan(entries: [], particulars: [:], keepsNumbers: false, others: [])
-        return try await compare(Copy(run: "", plan: plan, tables: tables), progress)
+        var differences = TransferDifferences()
+        try await compareLimits(&differences)
+        return try await compare(Copy(run: "", plan: plan, tables: tables), beside: differences, progress)
     }
 
     private func table(

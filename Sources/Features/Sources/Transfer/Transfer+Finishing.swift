@@ -70,9 +70,10 @@ extension Transfer {
 
     // MARK: The last transaction
 
-    /// Gives sources their states and counters their values, and takes the mark away: from here on it is an installation.
+    /// Gives sources their states, counters their values and models their limits, and takes the mark away: from here on it is
+    /// an installation.
     func finish(_ copy: Copy) async throws {
-        let counters = try await originCounters()
+        let (counters, limits) = (try await originCounters(), try await originLimits())
         let (run, plan, tables, id) = (copy.run, copy.plan, copy.tables, try await originID())
         try await target.database.write { connection in
             try TableLock.wait(for: .seconds(10), on: connection)
@@ -87,6 +88,7 @@ extension Transfer {
                 guard let particulars = plan.particulars[pair.origin.id] else { continue }
                 try SourceStore().finishCopy(pair.target.id, particulars, on: connection)
             }
+            for limit in limits { try ModelLimitStore().set(limit, on: connection) }
             try TransferMark.remove(on: connection)
             connection.notify()
         }

@@ -157,7 +157,6 @@ package struct Transfer: Sendable {
                 }
             }
         }
-        try await copyLimits()
         outcome.notes += try await makeObjects(copy, progress)
         return outcome
     }
@@ -192,11 +191,8 @@ package struct Transfer: Sendable {
         }
     }
 
-    private func copyLimits() async throws {
-        let limits = try await origin.database.read { connection in try ModelLimitStore().all(on: connection) }
-        try await target.database.write { connection in
-            for limit in limits { try ModelLimitStore().set(limit, on: connection) }
-        }
+    func originLimits() async throws -> [ModelLimit] {
+        try await origin.database.read { connection in try ModelLimitStore().all(on: connection) }
     }
 }
 

@@ -198,6 +198,11 @@ struct TransferTableTests {
         try await move.origin.database.write { try ModelLimitStore().set(limit, on: $0) }
         try await move.run()
         #expect(try await move.target.database.read { try ModelLimitStore().all(on: $0) } == [limit])
+        try await move.target.database.write {
+            try ModelLimitStore().set(ModelLimit(model: "hash", concurrency: nil, perMinute: nil), on: $0)
+        }
+        let refusal = try #require(try await transferRefusal { try await move.verify() })
+        #expect(refusal.message.contains("the limit of model hash differs"))
     }
 
     @Test func `more rows than a page, and rows of a megabyte, go in pages`() async throws {
