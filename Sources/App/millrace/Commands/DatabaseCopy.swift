@@ -35,17 +35,6 @@ extension DatabaseCommand {
         @Flag(help: "Only compare the two, and change nothing.")
         var verifyOnly = false
 
-        private struct Report: Encodable {
-            struct Note: Encodable {
-                let kind: String
-                let table: String
-                let detail: String
-            }
-
-            let report: TransferReport
-            let notes: [Note]
-        }
-
         func validate() throws {
             guard from == nil || options.database == nil else {
                 throw ValidationError("--from and --database both name the file that is moved: give one of them.")
@@ -58,12 +47,7 @@ extension DatabaseCommand {
             copy.intoExisting = intoExisting
             let began = ContinuousClock.now
             let outcome = try await outcome(of: copy)
-            if output.json {
-                let notes = outcome.notes.map { note in
-                    Report.Note(kind: note.kind.rawValue, table: note.table, detail: note.detail)
-                }
-                return try printJSON(Report(report: outcome.report, notes: notes))
-            }
+            if output.json { return try printJSON(outcome) }
             TransferText(terminal: .shared).show(outcome)
             guard !verifyOnly else { return }
             let seconds = Int(began.duration(to: .now).components.seconds)

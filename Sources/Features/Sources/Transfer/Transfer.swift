@@ -46,7 +46,7 @@ package struct Transfer: Sendable {
         self.spaces = spaces
     }
 
-    package struct Outcome: Sendable {
+    package struct Outcome: Sendable, Codable {
         package var report: TransferReport
         /// What the target did not get.
         package var notes: [TransferNote]

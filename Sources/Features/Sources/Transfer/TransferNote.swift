@@ -1,6 +1,6 @@
 /// Something of the origin that the target does not get, or gets in another form; for people to know before they switch.
-package struct TransferNote: Sendable, Hashable {
-    package enum Kind: String, Sendable, CaseIterable {
+package struct TransferNote: Sendable, Hashable, Codable {
+    package enum Kind: String, Sendable, CaseIterable, Codable {
         /// A CHECK constraint.
         case check
         /// A trigger of the owner's.
