@@ -112,7 +112,7 @@ def plant(database):
     """- Returns: each judge's name, the number of complaints that it must have, and those that it has."""
     own, user, reader = (database.connect(name) for name in ("millrace worker0", "user first", "user second"))
     own.execute(TABLES)
-    audit, watch, log = Audit(database), WaitWatch(database), ServerLog(database.folder, WAIT_LIMIT)
+    audit, watch, log = Audit(database), WaitWatch(database, WAIT_LIMIT), ServerLog(database.folder, WAIT_LIMIT)
     for judge in (audit, watch, log):
         judge.start()
     settle(database)

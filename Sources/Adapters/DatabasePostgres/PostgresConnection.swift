@@ -13,6 +13,10 @@ final class PostgresConnection: Connection {
     private(set) var hasConflict = false
     /// Whether a prepared statement no longer fits its tables, or is gone: the whole transaction must run again.
     private(set) var hasStaleStatement = false
+    /// Statements that go with the next one, or with the commit.
+    private var waiting: [Execution] = []
+    /// How many attempts the transaction is inside of: what fails there must fail there.
+    private var attempts = 0
     /// The statement that took longest.
     private(set) var slowest: (statement: String, duration: Duration) = ("", .zero)
 
@@ -38,6 +42,23 @@ final class PostgresConnection: Connection {
         }
     }
 
+    func runLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) {
+        guard attempts == 0 else { return _ = try run(statement, parameters) }
+        let text = statement.text(for: .postgres)
+        let prepared = try guarding(sendsWaiting: !handle.isPrepared(text)) { () throws(DatabaseError) in
+            try handle.statement(text, until: deadline)
+        }
+        waiting.append(Execution(statement: prepared, parameters: parameters))
+    }
+
+    /// Commits, with what still waits. - Returns: what the server did, `COMMIT` or `ROLLBACK`.
+    func commit() throws(DatabaseError) -> String {
+        try guarding(sendsWaiting: false) { () throws(DatabaseError) in
+            defer { waiting = [] }
+            return try handle.commit(after: waiting, patience: patience)
+        }
+    }
+
     func rows(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> [Row] {
         try perform(statement) { prepared throws(DatabaseError) in
             try handle.execute(prepared, parameters, until: deadline).rows
@@ -51,6 +72,8 @@ final class PostgresConnection: Connection {
     /// By a savepoint; a second one inside the first has the same name and hides it until it ends.
     func attempt<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
         savepoint("SAVEPOINT millrace_attempt")
+        attempts += 1
+        defer { attempts -= 1 }
         do {
             let result = try body()
             savepoint("RELEASE SAVEPOINT millrace_attempt")
@@ -68,6 +91,7 @@ final class PostgresConnection: Connection {
     private func savepoint(_ text: String) {
         guard ending == nil else { return }
         do throws(DatabaseError) {
+            try sendWaiting()
             _ = try handle.script(text, until: deadline)
         } catch {
             ending = error
@@ -101,17 +125,24 @@ final class PostgresConnection: Connection {
 
     /// Refuses to go on once the transaction has failed, and notices when it does.
     private func guarding<Result>(
-        _ body: () throws(DatabaseError) -> Result
+        sendsWaiting: Bool = true, _ body: () throws(DatabaseError) -> Result
     ) throws(DatabaseError) -> Result {
         if let ending { throw ending }
         handle.clearState()
         do {
+            if sendsWaiting { try sendWaiting() }
             return try body()
         } catch {
             note(handle.lastState, error)
             if !handle.isInTransaction { ending = error }
             throw error
         }
+    }
+
+    private func sendWaiting() throws(DatabaseError) {
+        guard !waiting.isEmpty else { return }
+        defer { waiting = [] }
+        try handle.executeAll(waiting, patience: patience)
     }
 
     private func note(_ state: SQLState?, _ error: DatabaseError) {

@@ -20,6 +20,12 @@ final class PreparedStatement {
     }
 }
 
+/// A statement with the values that it is run with.
+struct Execution {
+    let statement: PreparedStatement
+    let parameters: Parameters
+}
+
 /// What a statement answered.
 struct Answer: ~Copyable {
     let result: OpaquePointer
@@ -85,25 +91,46 @@ extension PostgresHandle {
         counts.reserveCapacity(batch.count)
         for start in stride(from: 0, to: batch.count, by: Self.pipelined) {
             let part = batch[start..<min(start + Self.pipelined, batch.count)]
-            try pipeline(statement, part, until: .now + patience, &counts)
+            let executions = part.map { Execution(statement: statement, parameters: $0) }
+            try pipeline(executions, until: .now + patience) { answer in counts.append(answer.changedRows) }
         }
         return counts
+    }
+
+    /// Runs statements in one round trip. After the first that fails, which this throws, none is run.
+    func executeAll(_ executions: [Execution], patience: Duration) throws(DatabaseError) {
+        try pipeline(executions, until: .now + patience) { _ in }
+    }
+
+    /// Runs statements and commits in one round trip. Where one fails, which this throws, nothing is committed.
+    ///
+    /// - Returns: what the server did, `COMMIT` or `ROLLBACK`.
+    func commit(after executions: [Execution], patience: Duration) throws(DatabaseError) -> String {
+        guard !executions.isEmpty else { return try script("COMMIT", until: .now + patience).command }
+        let commit = PreparedStatement(
+            name: nil, text: NumberedText("COMMIT"), source: "COMMIT", isReadInBinary: false)
+        var command = ""
+        try pipeline(executions + [Execution(statement: commit, parameters: [:])], until: .now + patience) { answer in
+            command = answer.command
+        }
+        return command
     }
 
     /// Executions that are sent ahead of their answers: what libpq buffers of either is bounded by it.
     private static let pipelined = 500
 
     private func pipeline(
-        _ statement: PreparedStatement, _ batch: ArraySlice<Parameters>, until deadline: ContinuousClock.Instant,
-        _ counts: inout [Int]
+        _ executions: [Execution], until deadline: ContinuousClock.Instant, _ onAnswer: (borrowing Answer) -> Void
     ) throws(DatabaseError) {
-        guard PQenterPipelineMode(connection) == 1 else { throw lost(statement.source) }
+        guard let last = executions.last?.statement.source else { return }
+        guard PQenterPipelineMode(connection) == 1 else { throw lost(last) }
         defer { PQexitPipelineMode(connection) }
         var refused: DatabaseError?
         var sent = 0
-        for parameters in batch {
+        for execution in executions {
+            let statement = execution.statement
             do throws(DatabaseError) {
-                try buffer.fill(parameters, inOrderOf: statement.text.names, of: statement.source)
+                try buffer.fill(execution.parameters, inOrderOf: statement.text.names, of: statement.source)
             } catch {
                 refused = error
                 break
@@ -111,17 +138,17 @@ extension PostgresHandle {
             guard send(statement) else { throw lost(statement.source) }
             sent += 1
         }
-        guard PQpipelineSync(connection) == 1 else { throw lost(statement.source) }
-        for _ in 0..<sent {
+        guard PQpipelineSync(connection) == 1 else { throw lost(last) }
+        for execution in executions[..<sent] {
             do throws(DatabaseError) {
-                counts.append(try lastAnswer(statement.source, until: deadline).changedRows)
+                onAnswer(try lastAnswer(execution.statement.source, until: deadline))
             } catch {
                 guard isAlive else { throw error }
                 refused = refused ?? error
             }
         }
         // The sync's own answer.
-        if let result = try nextResult(statement.source, until: deadline) { PQclear(result) }
+        if let result = try nextResult(last, until: deadline) { PQclear(result) }
         if let refused { throw refused }
     }
 

@@ -34,10 +34,6 @@ struct Transaction {
         readsOnly = if case .read = request.kind { true } else { false }
     }
 
-    private var patience: ContinuousClock.Instant {
-        clock.now + options.statementTimeout + options.answerPatience
-    }
-
     mutating func run(_ canceller: Canceller, _ key: CancelKey?) -> Outcome {
         guard canceller.arm(key) else { return .failed(CancellationError()) }
         handle.readsOnly = readsOnly
@@ -95,10 +91,8 @@ struct Transaction {
 
     /// - Throws: ``DatabaseError/Code/commitUnknown`` where the connection was lost on the way.
     private func commit() throws(DatabaseError) {
-        handle.clearState()
         do throws(DatabaseError) {
-            let answer = try handle.script("COMMIT", until: patience)
-            guard answer.command == "COMMIT" else {
+            guard try connection.commit() == "COMMIT" else {
                 throw DatabaseError(.other, "\(handle.place) undid a transaction in which a statement had failed")
             }
         } catch {

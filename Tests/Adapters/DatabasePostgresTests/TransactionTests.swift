@@ -97,6 +97,50 @@ struct TransactionTests {
         await database.close()
     }
 
+    @Test func `what is run later is run in its order: before the next statement, or with the commit`() async throws {
+        let (_, database) = try await table()
+        let seen = try await database.write { connection throws in
+            for a in Int64(1)...3 {
+                try connection.runLater(.both("INSERT INTO t VALUES (:a, 'x')"), ["a": .integer(a)])
+            }
+            try connection.runLater(.both("DELETE FROM t WHERE a = :a"), ["a": 2])
+            let seen = try connection.value("SELECT count(*) FROM t")
+            try connection.runLater(.both("UPDATE t SET b = 'y' WHERE a = :a"), ["a": 3])
+            return seen
+        }
+        #expect(seen == 2)
+        let rows = try await database.read { try $0.rows(.both("SELECT a, b FROM t ORDER BY a")) }
+        #expect(rows == [Row([1, "x"]), Row([3, "y"])])
+        await database.close()
+    }
+
+    @Test(arguments: [true, false]) func `what is run later and fails undoes the whole`(isLast: Bool) async throws {
+        let (_, database) = try await table()
+        let error = await refusal {
+            try await database.write { connection throws in
+                try connection.run(.both("INSERT INTO t VALUES (1)"))
+                try connection.runLater(.both("INSERT INTO t VALUES (:a)"), ["a": 1])
+                try connection.runLater(.both("INSERT INTO t VALUES (:a)"), ["a": 2])
+                if !isLast { _ = try connection.value("SELECT count(*) FROM t") }
+            }
+        }
+        #expect(error?.code == .constraint)
+        #expect(try await database.value("SELECT count(*) FROM t") == 0)
+        await database.close()
+    }
+
+    @Test func `what is run later inside an attempt fails inside it`() async throws {
+        let (_, database) = try await table()
+        try await database.write { connection throws in
+            try connection.runLater(.both("INSERT INTO t VALUES (:a)"), ["a": 1])
+            #expect(throws: DatabaseError.self) {
+                try connection.attempt { try connection.runLater(.both("INSERT INTO t VALUES (:a)"), ["a": 1]) }
+            }
+        }
+        #expect(try await database.value("SELECT count(*) FROM t") == 1)
+        await database.close()
+    }
+
     @Test func `a constraint that is looked at on commit refuses the whole`() async throws {
         let (_, database) = try await table()
         try await database.write {

@@ -14,12 +14,12 @@ from .postgres_plan import PostgresPlan
 from .waits import ServerLog, WaitWatch
 
 SCRIPT = Path(__file__).resolve().parents[3] / "Scripts/test-postgres"
-#: How long a user's statement may wait for Millrace, in ms: the server logs every longer wait, with who holds the lock.
+#: How long a user's statement may wait for Millrace, in ms.
 WAIT_LIMIT = 100
 #: A server that was killed is back by then.
 AWAY_SECONDS = 60
 SETTINGS = [
-    "fsync=on", "full_page_writes=on", "synchronous_commit=on", "max_wal_size=4GB", f"deadlock_timeout={WAIT_LIMIT}ms",
+    "fsync=on", "full_page_writes=on", "synchronous_commit=on", "max_wal_size=4GB",
     "log_lock_waits=on", "log_connections=on", "logging_collector=on", "log_destination=jsonlog", "log_directory=log",
     "log_file_mode=0644", "log_min_messages=warning", "log_min_error_statement=error", "log_rotation_size=0",
 ]
@@ -92,8 +92,11 @@ class Postgres:
     name = "postgres"
     Error = psycopg.Error
 
+    #: In ms; the server logs every longer wait, with who holds the lock.
+    wait_limit = WAIT_LIMIT
+
     def __init__(self, home):
-        self.url = server("start", *SETTINGS)
+        self.url = server("start", *SETTINGS, f"deadlock_timeout={self.wait_limit}ms")
         self.folder = server("folder", self.url)
         self.worker_prefix = own_network()
         #: When it was killed, and when it was back.
@@ -117,7 +120,7 @@ class Postgres:
         return PostgresPlan(seed, size.rows, size.seconds, size.faults, size.is_partitioned)
 
     def watches(self):
-        return [Audit(self), WaitWatch(self), ServerLog(self.folder, WAIT_LIMIT)]
+        return [Audit(self), WaitWatch(self, self.wait_limit), ServerLog(self.folder, self.wait_limit)]
 
     def described(self, size):
         """What a report says of the round besides."""

@@ -145,8 +145,9 @@ WHERE waiter.wait_event_type = 'Lock' AND waiter.application_name LIKE 'user%'
 class WaitWatch:
     """Looks every few milliseconds which user's statement waits for Millrace, and adds up for how long."""
 
-    def __init__(self, database):
+    def __init__(self, database, limit):
         self.database = database
+        self.limit = limit
         #: For each statement that waited: seconds, and who, for whom, what.
         self.waits = {}
         self.looks = 0
@@ -182,7 +183,7 @@ class WaitWatch:
         self._thread.join()
         self._seconds = time.monotonic() - self._began
         return [f"{waiter} was seen to wait {1000 * seconds:.0f} ms for {blocker}: {query!r}"
-                for seconds, (waiter, blocker, query) in self.waits.values() if 1000 * seconds > 100]
+                for seconds, (waiter, blocker, query) in self.waits.values() if 1000 * seconds > self.limit]
 
     def report(self):
         longest = max((seconds for seconds, _ in self.waits.values()), default=0)

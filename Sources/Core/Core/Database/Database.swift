@@ -47,6 +47,10 @@ package protocol Connection {
     @discardableResult
     func runMany(_ statement: SQL, _ batch: [Parameters]) throws(DatabaseError) -> [Int]
 
+    /// Runs a statement that changes rows of whose number nobody needs to know: together with what comes next, a
+    /// statement or the commit, where that saves a round trip. What it fails with is thrown then.
+    func runLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError)
+
     /// All rows of the result. The caller bounds it by LIMIT.
     func rows(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> [Row]
 
@@ -68,6 +72,10 @@ extension Connection {
     @discardableResult
     package func run(_ statement: SQL) throws(DatabaseError) -> Int {
         try run(statement, [:])
+    }
+
+    package func runLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) {
+        try run(statement, parameters)
     }
 
     package func rows(_ statement: SQL) throws(DatabaseError) -> [Row] {

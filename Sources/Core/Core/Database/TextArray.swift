@@ -18,10 +18,15 @@ package struct TextArray: Sendable {
         if text.count > 1 { text.append(UInt8(ascii: ",")) }
         guard let element else { return text.append(contentsOf: "NULL".utf8) }
         text.append(UInt8(ascii: "\""))
-        for byte in element.utf8 {
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
-            text.append(byte)
+        // Each run up to what needs a backslash at once: an element may be a vector's long text.
+        var rest = element.utf8[...]
+        while let place = rest.firstIndex(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+            text.append(contentsOf: rest[..<place])
+            text.append(UInt8(ascii: "\\"))
+            text.append(rest[place])
+            rest = rest[rest.index(after: place)...]
         }
+        text.append(contentsOf: rest)
         text.append(UInt8(ascii: "\""))
     }
 

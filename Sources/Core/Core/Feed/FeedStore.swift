@@ -28,7 +28,7 @@ package struct FeedStore: Sendable {
                 SQL(sqlite: "INSERT INTO \(Table.feed)(source_id, item_id, at) VALUES (:source, :item, :now)"),
                 items.map { ["source": Value(source), "item": .integer($0), "now": Value(now)] })
         case .postgres:
-            try connection.run(
+            try connection.runLater(
                 SQL(
                     postgres: """
                         INSERT INTO \(Table.feedIn)(source_id, item_id, at)

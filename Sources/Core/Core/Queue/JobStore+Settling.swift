@@ -65,8 +65,7 @@ extension JobStore {
             try connection.runMany(
                 .both("DELETE FROM \(Table.deadJob) WHERE source_id = :source AND key = :key"),
                 finished.map { ["source": Value($0.source), "key": .text($0.key.literal)] })
-        case .postgres:
-            try connection.run(Self.finishSQL, claimParameters(jobs))
+        case .postgres: try connection.runLater(Self.finishSQL, claimParameters(jobs))
         }
     }
 

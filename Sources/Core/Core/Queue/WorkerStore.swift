@@ -86,7 +86,7 @@ package struct WorkerStore: Sendable {
     package func count(
         succeeded: Int, failed: Int, skipped: Int, truncated: Int, of worker: WorkerID, on connection: any Connection
     ) throws(DatabaseError) {
-        try connection.run(
+        try connection.runLater(
             .both(
                 """
                 UPDATE \(Table.worker) SET

@@ -88,8 +88,9 @@ extension EmbeddingQueue {
         _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, worker: WorkerID, jitters: [Double]
     ) async throws -> SettledBatch {
         do {
+            let columns = settlement.columns(results, for: database.dialect)
             return try await commit(results, worker: worker) { connection in
-                try settlement.apply(results, now: .now(), jitters: jitters, on: connection)
+                try settlement.apply(results, columns: columns, now: .now(), jitters: jitters, on: connection)
             }
         } catch let error as DatabaseError where error.isOfOneRow {
             var batch = SettledBatch()
@@ -105,8 +106,9 @@ extension EmbeddingQueue {
     ) async throws -> SettledBatch {
         let refusal: JobFailure
         do {
+            let columns = settlement.columns([result], for: database.dialect)
             return try await commit([result], worker: worker) { connection in
-                try settlement.apply([result], now: .now(), jitters: [jitter], on: connection)
+                try settlement.apply([result], columns: columns, now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.isOfOneRow {
             refusal = JobFailure(reason: EmbeddingSettlement.refused, error: error.message, isRetryable: false)
@@ -114,7 +116,7 @@ extension EmbeddingQueue {
         let failed = EmbeddingResult(job: result.job, values: result.values, outcome: .failed(refusal, hash: nil))
         do {
             return try await commit([failed], worker: worker) { connection in
-                try settlement.apply([failed], now: .now(), jitters: [jitter], on: connection)
+                try settlement.apply([failed], columns: [nil], now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.isOfOneRow {
             return try await commit([failed], worker: worker) { connection in
@@ -123,24 +125,34 @@ extension EmbeddingQueue {
         }
     }
 
-    /// A table that is locked as a whole is waited for a moment, and then as its rows would be.
+    /// A table that is locked as a whole is waited for a moment, and then as its rows would be. A machine may be too busy
+    /// to let this process speak in time; then it is tried once more with more time.
     private func commit(
         _ results: [EmbeddingResult], worker: WorkerID,
         _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
     ) async throws -> SettledBatch {
-        let workers = workers
         do {
-            return try await database.write { connection in
-                try Self.limitWaiting(on: connection)
-                let batch = try body(connection)
-                let counts = batch.counts
-                try workers.count(
-                    succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
-                    truncated: counts.truncated, of: worker, on: connection)
-                return batch
-            }
+            return try await commit(within: Self.stillness, worker: worker, body)
+        } catch let error as DatabaseError where error.code == .io && database.dialect == .postgres {
+            return try await commit(within: Self.stillness * 10, worker: worker, body)
         } catch let error as DatabaseError where error.code == .busy && database.dialect == .postgres {
             return SettledBatch(locked: results)
+        }
+    }
+
+    private func commit(
+        within stillness: Duration, worker: WorkerID,
+        _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
+    ) async throws -> SettledBatch {
+        let workers = workers
+        return try await database.write { connection in
+            try Self.limitWaiting(stillness: stillness, on: connection)
+            let batch = try body(connection)
+            let counts = batch.counts
+            try workers.count(
+                succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
+                truncated: counts.truncated, of: worker, on: connection)
+            return batch
         }
     }
 }

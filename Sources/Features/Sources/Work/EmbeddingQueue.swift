@@ -12,7 +12,10 @@ package struct EmbeddingQueue: Sendable {
     var rowsPerBody: Int { database.dialect == .sqlite ? 32 : 50 }
 
     /// How long a transaction waits behind whoever has the whole table locked.
-    static let tablePatience = Duration.seconds(1)
+    private static let tablePatience = Duration.seconds(1)
+    /// How long a process may stand still in a transaction that has users' rows or tables, before PostgreSQL ends it and
+    /// gives them back: one that is stopped must not make users wait.
+    static let stillness = Duration.milliseconds(50)
 
     package init(database: any Database, jobs: JobStore = JobStore()) {
         self.database = database
@@ -79,10 +82,23 @@ package struct EmbeddingQueue: Sendable {
         }
     }
 
-    /// A lock of the whole table (ALTER TABLE, TRUNCATE) is the only thing that these transactions wait for, and not long.
-    static func limitWaiting(on connection: any Connection) throws(DatabaseError) {
+    /// A lock of the whole table (ALTER TABLE, TRUNCATE) is the only thing that these transactions wait for, and not long;
+    /// and nobody waits long for them.
+    static func limitWaiting(
+        stillness: Duration = stillness, on connection: any Connection
+    ) throws(DatabaseError) {
         guard connection.dialect == .postgres else { return }
-        try TableLock.wait(for: tablePatience, on: connection)
+        _ = try connection.row(
+            SQL(
+                postgres: """
+                    SELECT pg_catalog.set_config('lock_timeout', :wait, true),
+                        pg_catalog.set_config('idle_in_transaction_session_timeout', :stillness, true)
+                    """),
+            ["wait": milliseconds(tablePatience), "stillness": milliseconds(stillness)])
+    }
+
+    private static func milliseconds(_ duration: Duration) -> Value {
+        .text("\(duration.microseconds / 1000)ms")
     }
 
     // MARK: Read
@@ -93,6 +109,7 @@ package struct EmbeddingQueue: Sendable {
     package func read(_ claimed: [Job], of source: Source, space: Space) async throws -> [EmbeddingInput] {
         let template = try source.template
         return try await database.read { connection in
+            try Self.limitWaiting(on: connection)
             let rows = try SourceRows(source).read(claimed.map(\.key), on: connection)
             return zip(claimed, rows).map { job, values in
                 guard let values else { return EmbeddingInput(job: job, values: [], content: .gone) }

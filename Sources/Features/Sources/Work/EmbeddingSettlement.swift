@@ -66,21 +66,37 @@ struct EmbeddingSettlement: Sendable {
         rows = SourceRows(source)
     }
 
+    /// The vectors as the user's column takes them, nil for results without one. Made before the transaction: once that
+    /// has rows, users may wait for them.
+    func columns(_ results: [EmbeddingResult], for dialect: Dialect) -> [Value?] {
+        results.map { result in
+            guard case .vector(let vector, _, _) = result.outcome else { return nil }
+            return rows.column(vector, for: dialect)
+        }
+    }
+
+    /// - Parameters:
+    ///   - columns: what ``columns(_:for:)`` made of `results`.
+    ///   - jitters: as many random numbers in 0..<1 as there are results.
     func apply(
-        _ results: [EmbeddingResult], now: Timestamp, jitters: [Double], on connection: any Connection
+        _ results: [EmbeddingResult], columns: [Value?], now: Timestamp, jitters: [Double],
+        on connection: any Connection
     ) throws -> SettledBatch {
-        precondition(jitters.count >= results.count, "one random number for each result")
+        precondition(
+            jitters.count >= results.count && columns.count == results.count,
+            "one random number and one column for each result")
         // On SQLite what is written here is no wish anyway, and what a user's trigger does because of it must be seen.
-        guard connection.dialect == .postgres else { return try settle(results, now, jitters, on: connection) }
-        return try unseenByTriggers(on: connection) { try settle(results, now, jitters, on: connection) }
+        guard connection.dialect == .postgres else { return try settle(results, columns, now, jitters, on: connection) }
+        return try unseenByTriggers(on: connection) { try settle(results, columns, now, jitters, on: connection) }
     }
 
     private func settle(
-        _ results: [EmbeddingResult], _ now: Timestamp, _ jitters: [Double], on connection: any Connection
+        _ results: [EmbeddingResult], _ columns: [Value?], _ now: Timestamp, _ jitters: [Double],
+        on connection: any Connection
     ) throws -> SettledBatch {
         let standings = try rows.take(results.map(\.job.key), texts: results.map(\.values), on: connection)
         let claims = try jobs.standing(of: results.map(\.job), on: connection)
-        var ledger = SettlementLedger(results, rows: standings, claims: claims)
+        var ledger = SettlementLedger(results, columns: columns, rows: standings, claims: claims)
         try write(&ledger, on: connection)
         try clear(&ledger, on: connection)
         try fail(&ledger, now, jitters, on: connection)
@@ -93,7 +109,7 @@ struct EmbeddingSettlement: Sendable {
 
     private func write(_ ledger: inout SettlementLedger, on connection: any Connection) throws(DatabaseError) {
         let written = try rows.write(
-            ledger.vectors.map(\.vector), ledger.vectors.map(\.result.job.key),
+            ledger.vectors.map(\.column), ledger.vectors.map(\.result.job.key),
             texts: ledger.vectors.map(\.result.values), on: connection)
         ledger.noteWritten(written)
     }

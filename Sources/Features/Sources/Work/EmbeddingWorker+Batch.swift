@@ -12,18 +12,10 @@ extension EmbeddingWorker {
     func embedAndSettle(_ claimed: [Job]) async throws -> [KeptResults] {
         var kept: [KeptResults] = []
         for (sourceID, jobs) in Dictionary(grouping: claimed, by: \.source) {
-            guard let source = try await source(sourceID) else {
-                // Removed meanwhile: its jobs went with it.
-                continue
-            }
             do {
-                if let results = try await embedAndSettle(jobs, of: source) { kept.append(results) }
-            } catch let error as DatabaseError where error.isOfTable {
-                logger.error(
-                    "a source's table cannot be read; the source is suspended",
-                    metadata: ["source": "\(source.collection)", "error": "\(error)"])
-                let locked = try await queue.suspend(source, fault: error.message, handingBack: jobs)
-                try await handBackWhenPossible(locked)
+                // Removed meanwhile: its jobs went with it.
+                guard let source = try await source(sourceID) else { continue }
+                if let results = try await embedAndSettleOrSuspend(jobs, of: source) { kept.append(results) }
             } catch let error as DatabaseError where error.isRetryable {
                 // Not settled, so not lost: the same rows are claimed again.
                 logger.warning(
@@ -32,6 +24,20 @@ extension EmbeddingWorker {
             }
         }
         return kept
+    }
+
+    /// A source whose table cannot be read is suspended.
+    private func embedAndSettleOrSuspend(_ jobs: [Job], of source: Source) async throws -> KeptResults? {
+        do {
+            return try await embedAndSettle(jobs, of: source)
+        } catch let error as DatabaseError where error.isOfTable {
+            logger.error(
+                "a source's table cannot be read; the source is suspended",
+                metadata: ["source": "\(source.collection)", "error": "\(error)"])
+            let locked = try await queue.suspend(source, fault: error.message, handingBack: jobs)
+            try await handBackWhenPossible(locked)
+            return nil
+        }
     }
 
     /// Hands back, however long the database cannot be written or a user's transaction is writing the jobs: those of a

@@ -6,6 +6,8 @@ struct SettlementLedger {
     struct Vector {
         let result: EmbeddingResult
         let vector: [Float]
+        /// The vector as the user's column takes it.
+        let column: Value
         let hash: [UInt8]
         let isTruncated: Bool
     }
@@ -33,7 +35,10 @@ struct SettlementLedger {
     /// Keys that have no embedding any more.
     var forgotten: [Key] = []
 
-    init(_ results: [EmbeddingResult], rows: [SourceRows.Standing], claims: [JobStore.Standing]) {
+    /// - Parameter columns: the vectors as the user's column takes them.
+    init(
+        _ results: [EmbeddingResult], columns: [Value?], rows: [SourceRows.Standing], claims: [JobStore.Standing]
+    ) {
         for (index, result) in results.enumerated() {
             switch (claims[index], rows[index]) {
             case (.lost, _): counts.dropped += 1
@@ -43,7 +48,7 @@ struct SettlementLedger {
                 counts.dropped += 1
                 forgotten.append(result.job.key)
                 finished.append(result.job)
-            case (.current, .same): enter(result)
+            case (.current, .same): enter(result, column: columns[index])
             }
         }
     }
@@ -53,10 +58,12 @@ struct SettlementLedger {
         requeued.append(job)
     }
 
-    private mutating func enter(_ result: EmbeddingResult) {
+    private mutating func enter(_ result: EmbeddingResult, column: Value?) {
         switch result.outcome {
         case .vector(let vector, let hash, let isTruncated):
-            vectors.append(Vector(result: result, vector: vector, hash: hash, isTruncated: isTruncated))
+            vectors.append(
+                Vector(
+                    result: result, vector: vector, column: column ?? .null, hash: hash, isTruncated: isTruncated))
         case .nothing: blank.append(result)
         // It was not there when it was read, and now it is.
         case .gone: requeue(result.job)

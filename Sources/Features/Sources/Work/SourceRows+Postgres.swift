@@ -88,9 +88,9 @@ extension SourceRows {
         return standings.map { $0 ?? .gone }
     }
 
-    /// - Parameter vectors: as ``VectorFormat/text(_:)`` writes them; nil takes the vector away.
+    /// - Parameter vectors: as ``VectorFormat/text(_:)`` writes them; NULL takes the vector away.
     func writeInPostgres(
-        _ vectors: [String?], _ status: String, _ keys: [Key], _ texts: [[Value]], on connection: any Connection
+        _ vectors: [Value], _ status: String, _ keys: [Key], _ texts: [[Value]], on connection: any Connection
     ) throws(DatabaseError) -> [Written] {
         guard !keys.isEmpty else { return [] }
         let into = definition.format.written("wanted.vector", type: definition.types?[definition.into] ?? "text")
@@ -102,7 +102,8 @@ extension SourceRows {
                     FROM \(wanted(textNames + ["vector"])) WHERE \(isWanted)
                     RETURNING wanted.place, \(isSame)
                     """),
-            parameters(keys, texts: texts).adding("vector", TextArray(vectors).value).adding("status", .text(status)))
+            parameters(keys, texts: texts).adding("vector", TextArray(vectors.map(\.text)).value).adding(
+                "status", .text(status)))
         return answers(rows, count: keys.count) { $0.integer(1) != 0 ? Written.kept : .changed }.map { $0 ?? .refused }
     }
 

@@ -39,10 +39,10 @@ extension SourceRows {
 
     /// The triggers see these: `completed` is no wish, and what a user's own trigger does because of them is the user's.
     func writeInSQLite(
-        _ vectors: [[Float]], _ keys: [Key], on connection: any Connection
+        _ vectors: [Value], _ keys: [Key], on connection: any Connection
     ) throws(DatabaseError) -> [Written] {
         let batch = zip(keys, vectors).compactMap { key, vector in
-            statements.parameters(for: key)?.adding("vector", definition.format.value(vector))
+            statements.parameters(for: key)?.adding("vector", vector)
         }
         let counts = try connection.runMany(
             SQL(

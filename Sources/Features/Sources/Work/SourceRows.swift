@@ -72,14 +72,21 @@ struct SourceRows: Sendable {
         }
     }
 
+    /// A vector as ``write(_:_:texts:on:)`` takes it.
+    func column(_ vector: [Float], for dialect: Dialect) -> Value {
+        switch dialect {
+        case .sqlite: definition.format.value(vector)
+        case .postgres: .text(definition.format.text(vector))
+        }
+    }
+
     /// Writes vectors and `completed`. - Precondition: the rows are ``Standing/same``.
     func write(
-        _ vectors: [[Float]], _ keys: [Key], texts: [[Value]], on connection: any Connection
+        _ vectors: [Value], _ keys: [Key], texts: [[Value]], on connection: any Connection
     ) throws(DatabaseError) -> [Written] {
         switch connection.dialect {
         case .sqlite: try writeInSQLite(vectors, keys, on: connection)
-        case .postgres:
-            try writeInPostgres(vectors.map { definition.format.text($0) }, "completed", keys, texts, on: connection)
+        case .postgres: try writeInPostgres(vectors, "completed", keys, texts, on: connection)
         }
     }
 
@@ -89,7 +96,7 @@ struct SourceRows: Sendable {
     ) throws(DatabaseError) -> [Written] {
         switch connection.dialect {
         case .sqlite: try clearInSQLite(status, keys, on: connection)
-        case .postgres: try writeInPostgres(keys.map { _ in nil }, status, keys, texts, on: connection)
+        case .postgres: try writeInPostgres(keys.map { _ in .null }, status, keys, texts, on: connection)
         }
     }
 
@@ -127,7 +134,7 @@ package func unseenByTriggers<Result>(
                     """))
         let result = try body()
         if before?[0].text != "on" {
-            _ = try connection.row(SQL(postgres: "SELECT set_config('millrace.internal', '', true)"))
+            try connection.runLater(SQL(postgres: "SELECT set_config('millrace.internal', '', true)"), [:])
         }
         return result
     }

@@ -118,7 +118,9 @@ struct SettlementTests {
         let results = [try result(input, shop.embedder)]
         await #expect(throws: Unexpected.self) {
             try await shop.database.write { connection in
-                let counts = try settlement.apply(results, now: .now(), jitters: [0], on: connection)
+                let counts = try settlement.apply(
+                    results, columns: settlement.columns(results, for: connection.dialect), now: .now(), jitters: [0],
+                    on: connection)
                 #expect(counts.counts.succeeded == 1)
                 throw Unexpected()
             }
