@@ -102,7 +102,7 @@ if !onlyCore {
         target(
             "Composition", "App",
             [
-                "Core", "Embedding", "Indexing", "Sources", "Search", "DatabaseSQLite", "DatabasePostgres",
+                "Core", "Embedding", "Indexing", "Messages", "Sources", "Search", "DatabaseSQLite", "DatabasePostgres",
                 "InferenceOpenVINO", "InferenceRPC", "Secrets", "Serve", lifecycle, configuration, logging,
                 httpClient, systemPackage, nioCore, nioHTTP1, nioSSL, unixSignals,
             ]),
@@ -110,8 +110,8 @@ if !onlyCore {
         tests(
             "Composition", "App",
             [
-                "Composition", "Core", "DatabaseSQLite", "Embedding", "InferenceRPC", "Search", "Secrets", "Serve",
-                "Sources", "TestCertificates", logging,
+                "Composition", "Core", "DatabaseSQLite", "Embedding", "InferenceRPC", "Messages", "Search", "Secrets",
+                "Serve", "Sources", "TestCertificates", "TestDatabases", logging,
             ]),
         tests("millrace", "App", ["millrace"]),
         .executableTarget(

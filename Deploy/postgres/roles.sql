@@ -6,7 +6,7 @@
 -- Then, as that owner or as a superuser, Millrace's own tables, which become millrace_owner's; once more after each upgrade,
 -- before the new version's servers start:
 --
---   DATABASE_URL=postgres://shopkeeper@host/shop millrace status
+--   DATABASE_URL=postgres://shopkeeper@host/shop millrace db migrate
 --
 -- Then each of your tables. What is printed is read and run by its owner, and ends with the GRANTs on that table (a schema
 -- other than public needs GRANT USAGE ON SCHEMA … TO millrace_worker before):
@@ -15,7 +15,8 @@
 --   psql -d shop -U shopkeeper -f attach.sql
 --
 -- Servers and workers run with the URL of millrace_worker. `millrace source remove` runs with the owner's. In between the
--- owner need not be a member: REVOKE millrace_owner FROM shopkeeper.
+-- owner need not be a member: REVOKE millrace_owner FROM shopkeeper. Tables that `millrace db copy` makes are attached
+-- already: Docs/MovingToPostgreSQL.md has their GRANT.
 \set ON_ERROR_STOP on
 BEGIN;
 

@@ -24,6 +24,6 @@ struct Millrace: AsyncParsableCommand {
         version: ThisProcess.version,
         subcommands: [
             ServeCommand.self, Worker.self, Source.self, Jobs.self, Search.self, Models.self, Status.self, Doctor.self,
-            Sample.self, Bench.self,
+            DatabaseCommand.self, Sample.self, Bench.self,
         ])
 }

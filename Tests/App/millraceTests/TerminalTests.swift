@@ -13,6 +13,9 @@ import Testing
         #expect("stainless".shortened(to: 20) == "stainless")
         #expect("stainless".shortened(to: 5) == "stai…")
         #expect("육각 볼트".shortened(to: 6).columns <= 6)
+        #expect("  one two three".wrapped(to: 9, hanging: 3) == ["  one two", "   three"])
+        #expect("육각 볼트 unbreakable".wrapped(to: 6, hanging: 0) == ["육각", "볼트", "unbreakable"])
+        #expect("".wrapped(to: 6, hanging: 2) == [""])
     }
 
     @Test func `aligns columns and gives way in the last`() {

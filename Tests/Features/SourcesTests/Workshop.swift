@@ -168,11 +168,28 @@ final class Workshop: Sendable {
     }
 
     /// Embeds what is available, in one worker, until nothing is.
+    ///
+    /// - Throws: ``EndlessWork`` where jobs that were worked on come back again and again.
     func work(batch: Int = 256) async throws {
         let worker = try await worker()
         let id = try #require(await worker.id)
+        var rounds: [Key: Int] = [:]
         while case let jobs = try await queue.claim(limit: batch, turn: 1, worker: id), !jobs.isEmpty {
+            for job in jobs {
+                rounds[job.key, default: 0] += 1
+                if rounds[job.key] == Self.mostRounds { throw EndlessWork(key: job.key) }
+            }
             try await worker.process(jobs)
+        }
+    }
+
+    /// Far more than a row that changes while it is worked on, or that fails now and then, ever needs.
+    private static let mostRounds = 100
+
+    struct EndlessWork: Error, CustomStringConvertible {
+        let key: Key
+        var description: String {
+            "row \(key) was claimed \(Workshop.mostRounds) times and is still not settled: its job comes back each time"
         }
     }
 

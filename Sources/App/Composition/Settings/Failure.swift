@@ -41,6 +41,7 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
         case let failure as Failure: self = failure
         case let error as DatabaseError: self.init(Self.exit(error.code), error.message)
         case let error as SourceError: self.init(error.code == .damaged ? .data : .usage, error.message)
+        case let error as TransferError: self.init(Self.exit(error.code), error.message)
         case let error as EmbeddingError: self.init(Self.exit(error.code), error.message)
         case let error as SearchError: self.init(error.code == .notReady ? .temporary : .usage, error.message)
         case let error as ServeError: self.init(Self.exit(error.code), error.message)
@@ -65,6 +66,15 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
         case .portInUse, .addressUnavailable, .other: .temporary
         case .portRefused: .noPermission
         case .openBind, .badFile: .config
+        }
+    }
+
+    private static func exit(_ code: TransferError.Code) -> Exit {
+        switch code {
+        case .inUse: .temporary
+        case .nothingToMove, .occupied: .usage
+        case .badTarget, .unfinished: .config
+        case .doesNotFit, .differs: .data
         }
     }
 

@@ -3,6 +3,7 @@ import DatabasePostgres
 import DatabaseSQLite
 import FoundationEssentials
 package import Logging
+import Sources
 
 #if canImport(Glibc)
 import Glibc
@@ -19,15 +20,7 @@ package enum DatabaseOpening {
         _ settings: Settings, convertsToWAL: Bool = false, logger: Logger,
         _ body: (any Database) async throws -> Result
     ) async throws -> Result {
-        let database = try await open(settings, convertsToWAL: convertsToWAL, logger: logger)
-        do {
-            let result = try await body(database)
-            await database.close()
-            return result
-        } catch {
-            await database.close()
-            throw error
-        }
+        try await open(settings, convertsToWAL: convertsToWAL, logger: logger).closing(body)
     }
 
     /// What is damaged, a sentence each; empty where all is whole. A server looks after its own files.
@@ -38,12 +31,25 @@ package enum DatabaseOpening {
         }
     }
 
+    /// Brings the schema up to date and closes the database again. - Returns: the steps that were applied.
+    package static func migrate(_ settings: Settings, logger: Logger) async throws -> [String] {
+        try await connect(settings, logger: logger).closing { database in try await migrate(database) }
+    }
+
+    /// Opens the database as it is for the time of `body`: nothing is created, nothing brought up to date.
+    static func looking<Answer>(
+        _ settings: Settings, logger: Logger, _ body: (any Database) async throws -> Answer
+    ) async throws -> Answer {
+        try await connect(settings, creates: false, logger: logger).closing(body)
+    }
+
     static func open(
         _ settings: Settings, convertsToWAL: Bool = false, logger: Logger
     ) async throws -> any Database {
         let database = try await connect(settings, convertsToWAL: convertsToWAL, logger: logger)
         do {
-            try await database.migrate()
+            try await migrate(database)
+            try await TransferMark.requireNone(in: database)
         } catch {
             await database.close()
             throw error
@@ -51,15 +57,31 @@ package enum DatabaseOpening {
         return database
     }
 
-    private static func connect(
-        _ settings: Settings, convertsToWAL: Bool, logger: Logger
+    /// A role that may not change the schema needs nobody's leave where the schema is up to date.
+    @discardableResult
+    static func migrate(_ database: any Database) async throws -> [String] {
+        do {
+            return try await database.migrate()
+        } catch let error as DatabaseError where error.code == .denied {
+            guard let missing = try? await database.missingMigrations(), !missing.isEmpty else { throw error }
+            throw Failure(
+                .noPermission,
+                "Millrace's tables are not up to date (\(missing.map(\.name).joined(separator: ", ")) missing) and this role may not change them: let their owner run millrace db migrate — \(error.message)"
+            )
+        }
+    }
+
+    /// - Parameter creates: whether a file that is not there is made.
+    static func connect(
+        _ settings: Settings, creates: Bool = true, convertsToWAL: Bool = false, logger: Logger
     ) async throws -> any Database {
         switch try settings.databaseAddress {
         case .sqlite(let path):
-            if settings.value(.database).origin == .standard {
+            if creates, settings.value(.database).origin == .standard {
                 try makeHome(settings.home)
             }
             var options = SQLiteDatabase.Options()
+            options.createsFile = creates
             options.convertsToWAL = convertsToWAL
             return try await SQLiteDatabase.open(path: path, options: options, logger: logger)
         case .postgres(let url):
@@ -78,6 +100,20 @@ package enum DatabaseOpening {
             throw Failure(
                 .noPermission,
                 "the data folder \(home) cannot be made: make it, or set MILLRACE_HOME to one that you may write")
+        }
+    }
+}
+
+extension Database {
+    /// Runs `body` and closes the database, also where `body` throws.
+    func closing<Answer>(_ body: (any Database) async throws -> Answer) async throws -> Answer {
+        do {
+            let answer = try await body(self)
+            await close()
+            return answer
+        } catch {
+            await close()
+            throw error
         }
     }
 }

@@ -58,7 +58,7 @@ struct Doctor: Command {
         table.lines(width: terminal.width).forEach(terminal.result)
         terminal.result("")
         for check in report.checks {
-            terminal.result("\(check.isWell ? "ok   " : "fail ") \(check.name): \(check.detail)")
+            terminal.result("\(check.isWell ? "ok   " : "fail ") \(check.name): \(check.detail)", hanging: 6)
         }
     }
 

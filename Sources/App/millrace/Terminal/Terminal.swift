@@ -32,6 +32,14 @@ struct Terminal: Sendable {
         write(line + "\n", to: 1)
     }
 
+    /// A sentence of the result: broken between words where a person reads it in a window, one line for the pipe.
+    ///
+    /// - Parameter hanging: columns by which lines after the first are moved to the right.
+    func result(_ sentence: String, hanging: Int) {
+        guard isatty(1) == 1 else { return result(sentence) }
+        sentence.wrapped(to: width, hanging: hanging).forEach(result)
+    }
+
     /// A line for the person, not for the pipe.
     func note(_ line: String) {
         write(line + "\n", to: 2)
@@ -84,6 +92,19 @@ extension String {
             used += wide
         }
         return kept + "…"
+    }
+
+    /// Lines of at most `width` columns, broken between words; a word that is longer than that stays whole.
+    func wrapped(to width: Int, hanging: Int) -> [String] {
+        var lines: [String] = []
+        for word in split(separator: " ", omittingEmptySubsequences: false) {
+            if let line = lines.last, line.columns + 1 + String(word).columns <= width {
+                lines[lines.count - 1] = line + " " + word
+            } else {
+                lines.append(String(repeating: " ", count: lines.isEmpty ? 0 : hanging) + word)
+            }
+        }
+        return lines
     }
 
     func padded(to width: Int) -> String {

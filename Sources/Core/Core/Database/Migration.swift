@@ -57,6 +57,14 @@ extension Database {
             }
         }
     }
+
+    /// The steps that this program knows and the database has not, oldest first. Changes nothing.
+    package func missingMigrations() async throws -> [Migration] {
+        try await read { connection in
+            let applied = try connection.appliedMigrations(newest: Migration.all.last) ?? []
+            return Migration.all.filter { !applied.contains($0.version) }
+        }
+    }
 }
 
 extension Connection {
@@ -95,7 +103,7 @@ extension Connection {
         }
         return DatabaseError(
             .denied,
-            "database \(database) has not Millrace's tables of this version, and role \(role) may not make them in schema millrace, which is \(keeper)'s: let a member of \(keeper) run millrace status once"
+            "database \(database) has not Millrace's tables of this version, and role \(role) may not make them in schema millrace, which is \(keeper)'s: let a member of \(keeper) run millrace db migrate"
         )
     }
 

@@ -46,6 +46,12 @@ package enum Value: Hashable, Sendable {
     package var isNull: Bool {
         self == .null
     }
+
+    /// Equal byte for byte, as a database compares; `==` takes two spellings of one accented letter for the same text.
+    package func isIdentical(to other: Value) -> Bool {
+        guard let text, let otherText = other.text else { return self == other }
+        return text.utf8.elementsEqual(otherText.utf8)
+    }
 }
 
 extension Value: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral, ExpressibleByNilLiteral {

@@ -27,7 +27,7 @@ extension Attachment {
     private static func sqlite(_ plan: AttachPlan, _ source: SourceID, _ insert: String) -> String {
         let ddl = SQLiteSourceDDL(source: source, definition: plan.definition)
         let parts = [
-            "-- Millrace's own tables must exist: millrace status makes them. Stop at the first error: sqlite3 -bail.",
+            "-- Millrace's own tables must exist: millrace db migrate makes them. Stop at the first error: sqlite3 -bail.",
             "BEGIN IMMEDIATE;",
             insert,
             plan.taken.isEmpty ? nil : ddl.dropTaken,
@@ -49,7 +49,7 @@ extension Attachment {
         let partitions = try Partitions.all(of: plan.definition.tableName, on: connection)
         let head = """
             -- For psql, by a role that owns \(plan.definition.tableName) and is a member of \(roles.keeper.name), which owns Millrace's
-            -- tables, or by a superuser. Millrace's tables must exist: millrace status makes them.
+            -- tables, or by a superuser. Millrace's tables must exist: millrace db migrate makes them.
             \\set ON_ERROR_STOP on
             """
         let lock = """

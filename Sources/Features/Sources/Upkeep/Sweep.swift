@@ -57,7 +57,7 @@ package struct Sweep: Sendable {
         return (page.count < limit ? nil : page.last?.text(0), findings)
     }
 
-    private enum Verdict: Equatable {
+    enum Verdict: Equatable {
         case right
         case wanted
         case relabel(String)
@@ -93,7 +93,7 @@ package struct Sweep: Sendable {
     }
 
     /// - Parameter row: stored key, status, whether there is a vector, text columns.
-    private static func judge(_ row: Row, _ space: Space, _ template: Template, _ records: Records) -> Verdict {
+    static func judge(_ row: Row, _ space: Space, _ template: Template, _ records: Records) -> Verdict {
         let key = Key(literal: row.text(0))
         let status = row[1].text ?? ""
         if let state = records.jobs[key] { return Self.matches(status, job: state) }

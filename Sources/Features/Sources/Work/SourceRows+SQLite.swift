@@ -9,26 +9,30 @@ extension SourceRows {
     }
 
     /// Every write transaction has the whole file, so that nothing changes between this and what follows.
+    ///
+    /// The texts are compared here as they were read before: SQLite would compare the bytes, which are others for ever where
+    /// they are no UTF-8.
     func compareInSQLite(
         _ keys: [Key], _ texts: [[Value]]?, on connection: any Connection
     ) throws(DatabaseError) -> [Standing] {
-        let same = definition.text.enumerated().map { "\(Identifier($1)) IS :t\($0) COLLATE BINARY" }
-        let compare = SQL(
-            sqlite:
-                "SELECT \(texts == nil ? "1" : same.joined(separator: " AND ")) FROM \(table) WHERE \(sameKey)")
+        let select = texts == nil ? statements.rowExists : statements.readInput
         var standings: [Standing] = []
         standings.reserveCapacity(keys.count)
         for (index, key) in keys.enumerated() {
-            guard var parameters = statements.parameters(for: key) else {
+            guard let parameters = statements.parameters(for: key), let row = try connection.row(select, parameters)
+            else {
                 standings.append(.gone)
                 continue
             }
-            if let read = texts?[index] {
-                // Nothing was read of a row that was gone.
-                for place in definition.text.indices { parameters["t\(place)"] = read.isEmpty ? .null : read[place] }
+            guard let read = texts?[index] else {
+                standings.append(.same)
+                continue
             }
-            let row = try connection.row(compare, parameters)
-            standings.append(row.map { $0.integer(0) != 0 ? .same : .changed } ?? .gone)
+            // Nothing was read of a row that was gone.
+            let isSame =
+                read.isEmpty
+                ? row.values.allSatisfy(\.isNull) : row.values.elementsEqual(read) { $0.isIdentical(to: $1) }
+            standings.append(isSame ? .same : .changed)
         }
         return standings
     }

@@ -63,6 +63,16 @@ struct EmbeddingWorkerTests {
         try await shop.expectInStep(source)
     }
 
+    @Test func `a text that is not UTF-8 is embedded as it is read, once`() async throws {
+        let (shop, source) = try await shop(.sqlite, [])
+        try shop.shell(
+            "INSERT INTO parts_master_features(feature_text) VALUES (CAST(x'61ff62' AS TEXT)), ('a\u{FFFD}b');")
+        try await shop.work()
+        #expect(shop.embedder.texts == ["a\u{FFFD}b"])
+        try await shop.expectInStep(source)
+        #expect(try await shop.sweep(source).isClean)
+    }
+
     @Test(arguments: Dialect.allCases) func `it works until it is told to stop, and says goodbye`(dialect: Dialect)
         async throws
     {
