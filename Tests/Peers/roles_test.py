@@ -135,7 +135,7 @@ def attach(shop, as_superuser):
     done = follow(shop, roles)
     check(done.returncode == 0, f"{roles}: {done.stderr}")
     early = shop.millrace(shop.worker, "status")
-    check(early.returncode == 77 and "let a member of millrace_owner run millrace status" in early.stderr,
+    check(early.returncode == 77 and "let a member of millrace_owner run millrace db migrate" in early.stderr,
           f"the worker's role before the tables are made: {early.returncode} {early.stderr}")
     # Whoever begins, owner or superuser.
     done = follow(shop, tables.replace("shopkeeper", "postgres") if as_superuser else tables)

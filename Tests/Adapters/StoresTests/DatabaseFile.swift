@@ -1,6 +1,5 @@
 import Core
 import Foundation
-import Synchronization
 import TestDatabases
 
 extension TestDatabase {
@@ -115,13 +114,4 @@ extension Connection {
     func count(_ table: Table) throws -> Int64 {
         try row(.both("SELECT COUNT(*) FROM \(table)"))?.integer(0) ?? 0
     }
-}
-
-/// Set once, from any thread.
-final class Flag: Sendable {
-    private let value = Atomic<Bool>(false)
-
-    var isSet: Bool { value.load(ordering: .acquiring) }
-
-    func set() { value.store(true, ordering: .releasing) }
 }

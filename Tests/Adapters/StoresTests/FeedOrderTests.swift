@@ -233,28 +233,3 @@ struct FeedOrderTests {
         await database.close()
     }
 }
-
-/// Lets a thread wait for a task or the other way round; each opening lets one pass.
-final class Gate: Sendable {
-    private let semaphore = DispatchSemaphore(value: 0)
-    private let opened = Flag()
-
-    var isOpen: Bool { opened.isSet }
-
-    func open() {
-        opened.set()
-        semaphore.signal()
-    }
-
-    /// Blocks the thread.
-    func wait() { semaphore.wait() }
-
-    func passed() async {
-        await withCheckedContinuation { continuation in
-            Thread {
-                self.wait()
-                continuation.resume()
-            }.start()
-        }
-    }
-}

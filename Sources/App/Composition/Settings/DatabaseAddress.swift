@@ -14,7 +14,7 @@ package enum DatabaseAddress: Hashable, Sendable {
         } else {
             throw Failure(
                 .config,
-                "DATABASE_URL is \"\(url)\": give sqlite:///path/to/file or postgres://user:password@host:port/database"
+                "DATABASE_URL is \"\(Setting.database.shown(url))\": give sqlite:///path/to/file or postgres://user:password@host:port/database"
             )
         }
     }

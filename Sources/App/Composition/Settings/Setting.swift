@@ -92,8 +92,7 @@ package enum Setting: String, CaseIterable, Sendable {
 
     /// `postgres://user:secret@host/database` with the secret, there or among the parameters, as `***`.
     private static func withoutPassword(_ url: String) -> String {
-        guard url.hasPrefix("postgres") else { return url }
-        return url.replacing(#/(?<begin>^[a-z]+:\/\/[^@\/:?]*:)[^@\/]*@/#) { "\($0.output.begin)***@" }
+        url.replacing(#/(?<begin>^[a-z]+:\/\/[^@\/:?]*:)[^@\/]*@/#) { "\($0.output.begin)***@" }
             .replacing(#/(?<name>[?&](?:ssl)?password=)[^&]*/#) { "\($0.output.name)***" }
     }
 }

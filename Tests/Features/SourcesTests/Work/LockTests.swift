@@ -1,6 +1,5 @@
 import Core
 import Embedding
-import Foundation
 import TestDatabases
 import Testing
 
@@ -63,19 +62,20 @@ struct LockTests {
     @Test func `who stands still with users' rows loses them`() async throws {
         let (shop, source) = try await shop()
         let (_, jobs) = try await shop.claim()
+        let (inside, goOn) = (Gate(), Gate())
         let stopped = Task {
             try await shop.database.write { connection in
                 try EmbeddingQueue.limitWaiting(on: connection)
                 #expect(try SourceRows(source).take(jobs.map(\.key), texts: nil, on: connection).count == 20)
+                inside.open()
                 // As a process does that somebody has stopped.
-                Thread.sleep(forTimeInterval: 1)
+                goOn.wait()
                 try connection.run(.both("DELETE FROM \(Table.job)"))
             }
         }
-        while try shop.shell("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction';") == "0" {
-            await Task.yield()
-        }
-        try shop.shell("SET lock_timeout = '900ms'; UPDATE parts_master_features SET feature_text = 'other';")
+        await inside.passed()
+        try shop.shell("UPDATE parts_master_features SET feature_text = 'other';")
+        goOn.open()
         let error = await #expect(throws: DatabaseError.self) { try await stopped.value }
         #expect(error?.code == .io)
         #expect(try shop.shell("SELECT count(*) FROM parts_master_features WHERE feature_text = 'other';") == "20")
