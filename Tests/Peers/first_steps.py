@@ -157,7 +157,7 @@ try:
     until(lambda: Alerts.received, "the alert webhook is called")
     headers, body = Alerts.received[0]
     alert = json.loads(body)
-    check(alert["event"] == "rows_failed" and alert["jobs"]["dead"] == alert["new_failures"] >= 5, f"the alert: {body}")
+    check(alert["event"] == "rows_failed" and alert["jobs"]["dead"] == alert["new_failures"] == 6, f"the alert: {body}")
     check("blob" in alert["failures"][0]["example"]["error"] and len(headers["Millrace-Signature"]) == 64, f"{headers} {body}")
     shop.execute(f"UPDATE {TABLE} SET name = 'wool socks ' || sku WHERE shop = 'XX' AND sku < 13")
     shop.commit()
