@@ -174,7 +174,7 @@ final class Workshop: Sendable {
         let worker = try await worker()
         let id = try #require(await worker.id)
         var rounds: [Key: Int] = [:]
-        while case let jobs = try await queue.claim(limit: batch, turn: 1, worker: id), !jobs.isEmpty {
+        while case let jobs = try await queue.claim(limit: batch, turn: 1, worker: id).jobs, !jobs.isEmpty {
             for job in jobs {
                 rounds[job.key, default: 0] += 1
                 if rounds[job.key] == Self.mostRounds { throw EndlessWork(key: job.key) }
@@ -195,7 +195,7 @@ final class Workshop: Sendable {
 
     func claim(limit: Int = 100) async throws -> (worker: WorkerID, jobs: [Job]) {
         let worker = try #require(await worker().id)
-        return (worker, try await queue.claim(limit: limit, turn: 1, worker: worker))
+        return (worker, try await queue.claim(limit: limit, turn: 1, worker: worker).jobs)
     }
 
     func settle(_ results: [EmbeddingResult], of source: Source, by worker: WorkerID) async throws -> SettledCounts {

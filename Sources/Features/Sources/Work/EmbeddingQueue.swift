@@ -1,6 +1,16 @@
 package import Core
 package import Embedding
 
+/// What one claim took: batches that go through the model one after another, each under a fence of its own.
+package struct Claim: Sendable {
+    package fileprivate(set) var batches: [[Job]] = []
+
+    package var jobs: [Job] { batches.flatMap(\.self) }
+    package var isEmpty: Bool { batches.isEmpty }
+    /// Whether its jobs were inside a model when their worker died.
+    var isSuspected: Bool { batches.contains { batch in batch.contains { $0.crashes > 0 } } }
+}
+
 /// Claims rows, reads them, and settles them: the queue as the embedding worker sees it.
 package struct EmbeddingQueue: Sendable {
     let database: any Database
@@ -24,26 +34,43 @@ package struct EmbeddingQueue: Sendable {
 
     // MARK: Claim
 
-    /// Claims a batch, then marks its rows `processing`. The inputs are read afterwards, by ``read(_:of:space:)``, and
-    /// compared when they are settled, so an edit at any moment in between is seen.
+    /// Claims up to `limit` jobs, then marks their rows `processing`. The inputs are read afterwards, by
+    /// ``read(_:of:space:)``, and compared when they are settled, so an edit at any moment in between is seen.
     ///
     /// - Parameter turn: counts the claims of this process, from 1; see ``Suspicion/order(turn:)`` and ``JobStore``.
-    package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> [Job] {
-        let jobs = jobs
-        let claimed = try await database.write { connection -> [Job] in
+    package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> Claim {
+        let claim = try await database.write { connection -> Claim in
             for suspicion in Suspicion.order(turn: turn) {
-                let claimed = try jobs.claim(suspicion, limit: limit, turn: turn, worker: worker, on: connection)
-                if !claimed.isEmpty { return claimed }
+                let claim = try self.claim(suspicion, limit: limit, turn: turn, worker: worker, on: connection)
+                if !claim.isEmpty { return claim }
             }
-            return []
+            return Claim()
         }
         do {
-            try await markProcessing(claimed)
+            try await markProcessing(claim.jobs)
         } catch let error as DatabaseError where error.isRetryable {
             // Best effort: the rows stay as they are, and so does the claim.
         }
-        return claimed
+        return claim
     }
+
+    /// Batches of one degree of suspicion. Of suspects several are taken ahead, since each is small and who claims them
+    /// must first end what it has in the model: what a dead worker held is taken over at once, not batch by batch.
+    private func claim(
+        _ suspicion: Suspicion, limit: Int, turn: Int, worker: WorkerID, on connection: any Connection
+    ) throws(DatabaseError) -> Claim {
+        let size = suspicion.limit(batchSize: limit)
+        var claim = Claim()
+        for _ in 0..<min(limit / size, Self.mostAhead) {
+            let batch = try jobs.claim(suspicion, limit: limit, turn: turn, worker: worker, on: connection)
+            if !batch.isEmpty { claim.batches.append(batch) }
+            if batch.count < size { break }
+        }
+        return claim
+    }
+
+    /// Batches of suspects that one claim takes: a statement or two each, under the lock of the claim.
+    private static let mostAhead = 32
 
     private func markProcessing(_ claimed: [Job]) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in

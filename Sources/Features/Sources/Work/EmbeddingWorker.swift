@@ -55,9 +55,9 @@ package actor EmbeddingWorker {
     var description: (device: String, model: String, endpoint: String?)?
     var sources: [SourceID: Source] = [:]
     var turn = 0
-    /// Batches that are being embedded or settled for the first time.
-    private var busyBatches = 0
-    /// Who waits for one of them to end.
+    /// Of ``Settings/batchesInModel``, how many are taken by claims that are embedded or settled for the first time.
+    private var placesTaken = 0
+    /// Who waits for one of them to be free.
     private var waiting: [CheckedContinuation<Void, Never>] = []
     /// What ended the work of a batch for good.
     private var failure: (any Error)?
@@ -160,9 +160,9 @@ package actor EmbeddingWorker {
         await withTaskGroup(of: Void.self) { group in
             while !isEnding {
                 do {
-                    let claimed = try await claimWhenThereIsWork()
-                    guard !claimed.isEmpty else { continue }
-                    try await begin(claimed, in: &group)
+                    let claim = try await claimWhenThereIsWork()
+                    guard !claim.isEmpty else { continue }
+                    await begin(claim, in: &group)
                 } catch {
                     failure = failure ?? error
                 }
@@ -177,27 +177,33 @@ package actor EmbeddingWorker {
         }
     }
 
-    /// Takes a batch into hand as soon as there is room for it.
-    private func begin(_ claimed: [Job], in group: inout TaskGroup<Void>) async throws {
-        // A suspect runs with nothing beside it, so that a crash says which one it was.
-        let isSuspect = claimed.contains { $0.crashes > 0 }
-        await untilBusy(atMost: isSuspect ? 0 : settings.batchesInModel - 1)
-        guard !isEnding else { return try await handBackWhenPossible(claimed) }
-        busyBatches += 1
-        group.addTask { await self.run(claimed) }
-        if isSuspect { await untilBusy(atMost: 0) }
+    /// Takes a claim into hand as soon as there is room for it.
+    private func begin(_ claim: Claim, in group: inout TaskGroup<Void>) async {
+        // Suspects run with nothing beside them, so that a crash says which batch it was.
+        let places = claim.isSuspected ? settings.batchesInModel : 1
+        while placesTaken + places > settings.batchesInModel {
+            await withCheckedContinuation { waiting.append($0) }
+        }
+        placesTaken += places
+        group.addTask { await self.run(claim, in: places) }
     }
 
-    /// One batch to its end; rows that users' transactions have are settled when these have ended, while the next batches
-    /// go on.
-    private func run(_ claimed: [Job]) async {
+    /// A claim's batches to their end, one after another; rows that users' transactions have are settled when these have
+    /// ended, while the next claims go on.
+    private func run(_ claim: Claim, in places: Int) async {
         var kept: [KeptResults] = []
-        do {
-            kept = try await embedAndSettle(claimed)
-        } catch {
-            failure = failure ?? error
+        for batch in claim.batches {
+            do {
+                if isEnding {
+                    try await handBackWhenPossible(batch)
+                } else {
+                    kept += try await embedAndSettle(batch)
+                }
+            } catch {
+                failure = failure ?? error
+            }
         }
-        busyBatches -= 1
+        placesTaken -= places
         for continuation in waiting { continuation.resume() }
         waiting = []
         do {
@@ -207,29 +213,23 @@ package actor EmbeddingWorker {
         }
     }
 
-    private func untilBusy(atMost most: Int) async {
-        while busyBatches > most {
-            await withCheckedContinuation { waiting.append($0) }
-        }
-    }
-
     /// Claims, or waits a little for something to claim and returns nothing.
-    private func claimWhenThereIsWork() async throws -> [Job] {
-        guard let id else { return [] }
+    private func claimWhenThereIsWork() async throws -> Claim {
+        guard let id else { return Claim() }
         do {
             let mark = try await database.changeMark()
             if try await queue.hasWork() {
                 turn += 1
-                let jobs = try await queue.claim(limit: settings.batchSize, turn: turn, worker: id)
+                let claim = try await queue.claim(limit: settings.batchSize, turn: turn, worker: id)
                 // Others were quicker, or a user's open transaction has the jobs: asking at once again wins nothing.
-                guard jobs.isEmpty else { return jobs }
+                guard claim.isEmpty else { return claim }
             }
             try await waitForChange(since: mark)
         } catch let error as DatabaseError where error.isRetryable {
             logger.warning("the database could not be used; trying again", metadata: ["error": "\(error)"])
             try await Task.sleep(for: .milliseconds(200))
         }
-        return []
+        return Claim()
     }
 
     private func waitForChange(since mark: Int64) async throws {

@@ -156,7 +156,7 @@ struct AlteredTableTests {
 
     private func work(_ worker: EmbeddingWorker) async throws {
         let id = try #require(await worker.id)
-        while case let jobs = try await worker.queue.claim(limit: 9, turn: 1, worker: id), !jobs.isEmpty {
+        while case let jobs = try await worker.queue.claim(limit: 9, turn: 1, worker: id).jobs, !jobs.isEmpty {
             try await worker.process(jobs)
         }
     }

@@ -165,7 +165,7 @@ struct PostgresAttachTests {
             introduction: .init(name: "least", host: "here", pid: 1), logger: .quiet, onStuck: {})
         try await embedding.register()
         let id = try #require(await embedding.id)
-        try await embedding.process(try await queue.claim(limit: 9, turn: 1, worker: id))
+        try await embedding.process(try await queue.claim(limit: 9, turn: 1, worker: id).jobs)
         let source = try await shop.reread(report.source)
         try await shop.expectInStep(source)
         #expect(try await Sweep(database: database, source: source, space: space).whole().isClean)

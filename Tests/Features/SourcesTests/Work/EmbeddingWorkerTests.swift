@@ -153,12 +153,56 @@ struct EmbeddingWorkerTests {
     }
 
     @Test(arguments: Dialect.allCases)
+    func `what a dead worker had in its model is claimed at once, in small batches with fences of their own`(
+        dialect: Dialect
+    ) async throws {
+        let (shop, source) = try await shop(dialect, (1...40).map { "text \($0)" })
+        try shop.shell("UPDATE millrace_job SET crashes = 1; UPDATE millrace_job SET crashes = 2 WHERE id <= 3;")
+        let worker = try #require(await shop.worker().id)
+        let some = try await shop.queue.claim(limit: 32, turn: 2, worker: worker)
+        #expect(some.batches.map(\.count) == [8, 8, 8, 8])
+        #expect(some.batches.allSatisfy { Set($0.map(\.fence)).count == 1 })
+        #expect(Set(some.jobs.map(\.fence)).count == 4)
+        let rest = try await shop.queue.claim(limit: 32, turn: 3, worker: worker)
+        #expect(rest.batches.map(\.count) == [5])
+        let strong = try await shop.queue.claim(limit: 32, turn: 4, worker: worker)
+        #expect(strong.batches.map(\.count) == [1, 1, 1])
+        #expect(try await shop.queue.claim(limit: 32, turn: 5, worker: worker).isEmpty)
+
+        // Its worker dies in the second batch: the third and fourth are none the more suspect.
+        try await shop.queue.enterModel(Set(some.batches[1].map(\.fence)), of: worker)
+        let scheduler = QueueScheduler(database: shop.database, logger: .quiet) {
+            try EmbeddingQueue.showRescued($1, on: $0)
+        }
+        try await scheduler.declareLost(worker, because: "a test says so")
+        #expect(
+            try shop.shell("SELECT crashes, count(*) FROM millrace_job GROUP BY crashes ORDER BY crashes;")
+                == "1|29\n2|11")
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
+    @Test(arguments: Dialect.allCases) func `suspects that were claimed ahead are handed back at a stop`(
+        dialect: Dialect
+    ) async throws {
+        let (shop, _) = try await shop(dialect, ["a", "b", "c", "d"])
+        try shop.shell("UPDATE millrace_job SET crashes = 2;")
+        let worker = try await shop.worker()
+        shop.embedder.change { $0.inside = { _ in await worker.drain() } }
+        try await worker.work()
+        #expect(shop.embedder.calls == [["a"]])
+        #expect(
+            try shop.shell("SELECT state, crashes, count(*) FROM millrace_job GROUP BY state, crashes;")
+                == "available|2|3")
+    }
+
+    @Test(arguments: Dialect.allCases)
     func `only what is inside the model is held against a row when its worker is lost`(dialect: Dialect) async throws {
         let (shop, source) = try await shop(dialect, ["a", "b"])
         let worker = try await shop.worker()
         let id = try #require(await worker.id)
-        let jobs = try await shop.queue.claim(limit: 1, turn: 1, worker: id)
-        let more = try await shop.queue.claim(limit: 1, turn: 1, worker: id)
+        let jobs = try await shop.queue.claim(limit: 1, turn: 1, worker: id).jobs
+        let more = try await shop.queue.claim(limit: 1, turn: 1, worker: id).jobs
         try await shop.queue.enterModel(Set(jobs.map(\.fence)), of: id)
         let scheduler = QueueScheduler(database: shop.database, logger: .quiet) {
             try EmbeddingQueue.showRescued($1, on: $0)
@@ -201,7 +245,7 @@ struct EmbeddingWorkerTests {
     ) async throws {
         let (shop, _) = try await shop(dialect, ["a"])
         let worker = try await shop.worker()
-        let jobs = try await shop.queue.claim(limit: 9, turn: 1, worker: try #require(await worker.id))
+        let jobs = try await shop.queue.claim(limit: 9, turn: 1, worker: try #require(await worker.id)).jobs
         _ = try await shop.attachment.remove("parts_master_features", erases: false)
         try await worker.process(jobs)
         #expect(try shop.shell("SELECT count(*) FROM millrace_embedding;") == "0")
