@@ -67,6 +67,14 @@ class Postgres:
         return str(found[-1])
 
 
+class ClosingConnection(sqlite3.Connection):
+    """Closed by the end of its `with`, as psycopg's: a file that others have open is not an idle one."""
+
+    def __exit__(self, *reason):
+        super().__exit__(*reason)
+        self.close()
+
+
 class SQLite:
     """Files in a folder that goes with the `with`."""
 
@@ -86,7 +94,7 @@ class SQLite:
 
     @staticmethod
     def connect(url):
-        return sqlite3.connect(url.removeprefix("sqlite://"), timeout=30, isolation_level=None)
+        return sqlite3.connect(url.removeprefix("sqlite://"), timeout=30, isolation_level=None, factory=ClosingConnection)
 
     def settle(self, url):
         connection = self.connect(url)

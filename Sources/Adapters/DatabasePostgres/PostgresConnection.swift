@@ -15,6 +15,10 @@ final class PostgresConnection: Connection {
     private(set) var hasStaleStatement = false
     /// Statements that go with the next one, or with the commit.
     private var waiting: [Execution] = []
+    /// Answers of statements that waited, until they are taken.
+    private var answers: [Int: [Row]] = [:]
+    /// Counts the statements whose answers are taken later.
+    private var questions = 0
     /// How many attempts the transaction is inside of: what fails there must fail there.
     private var attempts = 0
     /// The statement that took longest.
@@ -29,26 +33,50 @@ final class PostgresConnection: Connection {
 
     @discardableResult
     func run(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Int {
-        try perform(statement) { prepared throws(DatabaseError) in
-            try handle.execute(prepared, parameters, until: deadline).changedRows
-        }
+        try perform(statement, parameters) { $0.changedRows }
     }
 
     @discardableResult
     func runMany(_ statement: SQL, _ batch: [Parameters]) throws(DatabaseError) -> [Int] {
         guard !batch.isEmpty else { return [] }
-        return try perform(statement) { prepared throws(DatabaseError) in
-            try handle.executeMany(prepared, batch, patience: patience)
+        let text = statement.text(for: .postgres)
+        return try timing(text) { () throws(DatabaseError) in
+            try guarding { () throws(DatabaseError) in
+                try handle.executeMany(handle.statement(text, until: deadline), batch, patience: patience)
+            }
         }
     }
 
     func runLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) {
         guard attempts == 0 else { return _ = try run(statement, parameters) }
+        waiting.append(Execution(statement: try prepare(statement), parameters: parameters))
+    }
+
+    func rowsLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Late<[Row]> {
+        guard attempts == 0 else {
+            let rows = try rows(statement, parameters)
+            return Late { rows }
+        }
+        let prepared = try prepare(statement)
+        questions += 1
+        let question = questions
+        waiting.append(
+            Execution(statement: prepared, parameters: parameters) { [self] in answers[question] = $0.rows })
+        return Late { [self] () throws(DatabaseError) -> [Row] in
+            if answers[question] == nil { try guarding { () throws(DatabaseError) in } }
+            guard let rows = answers.removeValue(forKey: question) else {
+                preconditionFailure("an answer is taken once, inside its transaction")
+            }
+            return rows
+        }
+    }
+
+    private func prepare(_ statement: SQL) throws(DatabaseError) -> PreparedStatement {
         let text = statement.text(for: .postgres)
-        let prepared = try guarding(sendsWaiting: !handle.isPrepared(text)) { () throws(DatabaseError) in
+        // What waits may make the tables of this statement.
+        return try guarding(sendsWaiting: !handle.isReady(text)) { () throws(DatabaseError) in
             try handle.statement(text, until: deadline)
         }
-        waiting.append(Execution(statement: prepared, parameters: parameters))
     }
 
     /// Commits, with what still waits. - Returns: what the server did, `COMMIT` or `ROLLBACK`.
@@ -60,9 +88,7 @@ final class PostgresConnection: Connection {
     }
 
     func rows(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> [Row] {
-        try perform(statement) { prepared throws(DatabaseError) in
-            try handle.execute(prepared, parameters, until: deadline).rows
-        }
+        try perform(statement, parameters) { $0.rows }
     }
 
     func script(_ text: String) throws(DatabaseError) {
@@ -76,7 +102,11 @@ final class PostgresConnection: Connection {
         defer { attempts -= 1 }
         do {
             let result = try body()
-            savepoint("RELEASE SAVEPOINT millrace_attempt")
+            if attempts == 1 {
+                waiting.append(handle.unprepared("RELEASE SAVEPOINT millrace_attempt"))
+            } else {
+                savepoint("RELEASE SAVEPOINT millrace_attempt")
+            }
             return result
         } catch {
             if handle.isAlive {
@@ -110,14 +140,28 @@ final class PostgresConnection: Connection {
         clock.now + patience
     }
 
+    /// Runs one statement, in one round trip with those that wait.
     private func perform<Result>(
-        _ statement: SQL, _ body: (PreparedStatement) throws(DatabaseError) -> Result
+        _ statement: SQL, _ parameters: Parameters, _ read: (borrowing Answer) -> Result
     ) throws(DatabaseError) -> Result {
-        let text = statement.text(for: .postgres)
-        let start = clock.now
-        let result = try guarding { () throws(DatabaseError) in
-            try body(handle.statement(text, until: deadline))
+        try timing(statement.text(for: .postgres)) { () throws(DatabaseError) in
+            let prepared = try prepare(statement)
+            return try guarding(sendsWaiting: false) { () throws(DatabaseError) in
+                guard !waiting.isEmpty else {
+                    return read(try handle.execute(prepared, parameters, until: deadline))
+                }
+                defer { waiting = [] }
+                return try handle.execute(
+                    Execution(statement: prepared, parameters: parameters), after: waiting, patience: patience, read)
+            }
         }
+    }
+
+    private func timing<Result>(
+        _ text: String, _ body: () throws(DatabaseError) -> Result
+    ) throws(DatabaseError) -> Result {
+        let start = clock.now
+        let result = try body()
         let duration = clock.now - start
         if duration > slowest.duration { slowest = (text, duration) }
         return result

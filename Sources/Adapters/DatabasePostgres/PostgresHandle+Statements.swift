@@ -24,6 +24,8 @@ final class PreparedStatement {
 struct Execution {
     let statement: PreparedStatement
     let parameters: Parameters
+    /// Takes its answer, where anybody wants one.
+    var onAnswer: ((borrowing Answer) -> Void)?
 }
 
 /// What a statement answered.
@@ -91,15 +93,29 @@ extension PostgresHandle {
         counts.reserveCapacity(batch.count)
         for start in stride(from: 0, to: batch.count, by: Self.pipelined) {
             let part = batch[start..<min(start + Self.pipelined, batch.count)]
-            let executions = part.map { Execution(statement: statement, parameters: $0) }
-            try pipeline(executions, until: .now + patience) { answer in counts.append(answer.changedRows) }
+            let executions = part.map { parameters in Execution(statement: statement, parameters: parameters) }
+            try pipeline(executions, until: .now + patience) { counts.append($0.changedRows) }
         }
         return counts
     }
 
     /// Runs statements in one round trip. After the first that fails, which this throws, none is run.
     func executeAll(_ executions: [Execution], patience: Duration) throws(DatabaseError) {
-        try pipeline(executions, until: .now + patience) { _ in }
+        try pipeline(executions, until: .now + patience)
+    }
+
+    /// Runs statements in one round trip, and gives what `read` makes of the answer of the last.
+    func execute<Result>(
+        _ last: Execution, after executions: [Execution], patience: Duration, _ read: (borrowing Answer) -> Result
+    ) throws(DatabaseError) -> Result {
+        var result: Result?
+        var left = executions.count
+        try pipeline(executions + [last], until: .now + patience) { answer in
+            if left == 0 { result = read(answer) }
+            left -= 1
+        }
+        guard let result else { preconditionFailure("a pipeline that did not fail answers every statement") }
+        return result
     }
 
     /// Runs statements and commits in one round trip. Where one fails, which this throws, nothing is committed.
@@ -107,20 +123,22 @@ extension PostgresHandle {
     /// - Returns: what the server did, `COMMIT` or `ROLLBACK`.
     func commit(after executions: [Execution], patience: Duration) throws(DatabaseError) -> String {
         guard !executions.isEmpty else { return try script("COMMIT", until: .now + patience).command }
-        let commit = PreparedStatement(
-            name: nil, text: NumberedText("COMMIT"), source: "COMMIT", isReadInBinary: false)
-        var command = ""
-        try pipeline(executions + [Execution(statement: commit, parameters: [:])], until: .now + patience) { answer in
-            command = answer.command
-        }
-        return command
+        return try execute(unprepared("COMMIT"), after: executions, patience: patience) { $0.command }
+    }
+
+    /// A command without parameters that is sent whole.
+    func unprepared(_ text: String) -> Execution {
+        Execution(
+            statement: PreparedStatement(name: nil, text: NumberedText(text), source: text, isReadInBinary: false),
+            parameters: [:])
     }
 
     /// Executions that are sent ahead of their answers: what libpq buffers of either is bounded by it.
     private static let pipelined = 500
 
     private func pipeline(
-        _ executions: [Execution], until deadline: ContinuousClock.Instant, _ onAnswer: (borrowing Answer) -> Void
+        _ executions: [Execution], until deadline: ContinuousClock.Instant,
+        _ onAnswer: (borrowing Answer) -> Void = { _ in }
     ) throws(DatabaseError) {
         guard let last = executions.last?.statement.source else { return }
         guard PQenterPipelineMode(connection) == 1 else { throw lost(last) }
@@ -141,7 +159,9 @@ extension PostgresHandle {
         guard PQpipelineSync(connection) == 1 else { throw lost(last) }
         for execution in executions[..<sent] {
             do throws(DatabaseError) {
-                onAnswer(try lastAnswer(execution.statement.source, until: deadline))
+                let answer = try lastAnswer(execution.statement.source, until: deadline)
+                execution.onAnswer?(answer)
+                onAnswer(answer)
             } catch {
                 guard isAlive else { throw error }
                 refused = refused ?? error
@@ -251,6 +271,11 @@ extension PostgresHandle {
 extension PostgresHandle {
     func isPrepared(_ text: String) -> Bool {
         statements[StatementText(text)] != nil
+    }
+
+    /// Whether it can be sent without a round trip of its own before.
+    func isReady(_ text: String) -> Bool {
+        isPrepared(text) || !preparesStatements || statements.count >= Self.cachedStatements
     }
 
     /// Forgets every prepared statement, here and on the server. Between transactions only.

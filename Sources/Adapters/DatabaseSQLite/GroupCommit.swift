@@ -18,15 +18,17 @@ struct GroupCommit {
     /// Runs bodies from `next` until there is none or the lock was held for `limit`, then commits.
     ///
     /// The transaction has begun. A full disk ends it inside a body: that body fails, those before it are undone
-    /// through no fault of their own. A failed commit fails all.
+    /// through no fault of their own. A failed commit fails all. A body that is the first has no savepoint, which costs
+    /// a copy of every page that it changes: when it fails the transaction is undone, with nobody else in it.
     func run(since locked: ContinuousClock.Instant, next: () -> Request?) -> Outcome {
         var outcome = Outcome()
         var kept: [(request: Request, answer: @Sendable () -> Void)] = []
         let clock = ContinuousClock()
         while let request = next() {
             do {
-                kept.append((request, try runAlone(request)))
+                kept.append((request, try kept.isEmpty ? checked(request) : runAlone(request)))
             } catch {
+                if kept.isEmpty { rollBack() }
                 outcome.answers.append { request.fail(error) }
             }
             if handle.isAutocommit {
@@ -55,21 +57,9 @@ struct GroupCommit {
 
     /// One body between SAVEPOINT and RELEASE. Nothing of it is left when this throws.
     private func runAlone(_ request: Request) throws -> @Sendable () -> Void {
-        connection.watch()
         try handle.statement("SAVEPOINT millrace_body").run([:])
         do {
-            let answer = try request.run(connection)
-            if let ending = connection.ending {
-                // The body went on although a statement of its had ended the transaction.
-                throw ending
-            }
-            precondition(!handle.isAutocommit, "a write body ended the transaction that it was run in")
-            if handle.hasDeferredViolation {
-                // It would fail at COMMIT, and everybody with it.
-                throw DatabaseError(
-                    .constraint,
-                    "\(handle.file) refused a row (FOREIGN KEY constraint failed): write the row that it refers to")
-            }
+            let answer = try checked(request)
             try handle.statement("RELEASE millrace_body").run([:])
             return answer
         } catch {
@@ -79,6 +69,24 @@ struct GroupCommit {
             }
             throw error
         }
+    }
+
+    /// Runs a body, and throws where the commit could not keep it.
+    private func checked(_ request: Request) throws -> @Sendable () -> Void {
+        connection.watch()
+        let answer = try request.run(connection)
+        if let ending = connection.ending {
+            // The body went on although a statement of its had ended the transaction.
+            throw ending
+        }
+        precondition(!handle.isAutocommit, "a write body ended the transaction that it was run in")
+        if handle.hasDeferredViolation {
+            // It would fail at COMMIT, and everybody with it.
+            throw DatabaseError(
+                .constraint,
+                "\(handle.file) refused a row (FOREIGN KEY constraint failed): write the row that it refers to")
+        }
+        return answer
     }
 
     private func commit() throws(DatabaseError) {

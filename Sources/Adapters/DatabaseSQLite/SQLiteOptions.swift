@@ -22,7 +22,7 @@ extension SQLiteDatabase {
         package var slowRead = Duration.seconds(1)
         /// Pages in the write-ahead log from which the writer moves them to the file, after it has answered its
         /// callers. Below SQLite's 1,000, where a user's program would have to do it within a commit of its own.
-        package var checkpointPages = 400
+        package var checkpointPages = 800
 
         package init() {}
     }

@@ -10,6 +10,7 @@ import Glibc
 /// process dies. Used by the writer's thread alone.
 final class Turnstile {
     private let descriptor: Int32
+    private let company: Company
     private(set) var isHeld = false
     /// Whether this process has rested on its last turn, so that others come first now.
     private var stepsBack = false
@@ -35,6 +36,7 @@ final class Turnstile {
             // Else a server started by root would lock out the file's owner.
             _ = fchown(descriptor, attributes.st_uid, attributes.st_gid)
         }
+        company = Company(of: database, turn: descriptor)
     }
 
     deinit {
@@ -58,19 +60,24 @@ final class Turnstile {
 
     /// Writes down that the database's lock was held between these moments.
     func charge(from start: Int64, to end: Int64) {
-        debt = debt.holding(from: start, to: end)
+        settle(debt.holding(from: start, to: end))
+    }
+
+    private func settle(_ debt: LockDebt) {
+        self.debt = debt
         guard isHeld else { return }
         var words = (debt.owed, debt.freedAt)
         // Where the disk is full, each process has its own debt alone.
         _ = pwrite(descriptor, &words, 16, 0)
     }
 
-    /// Leaves the file free while it keeps the turn, if the debt has reached `limit`.
+    /// Leaves the file free while it keeps the turn, if the debt has reached `limit` and anybody could want the file.
     func rest(at limit: Duration) {
         let owed = debt.remaining(at: monotonicNanoseconds())
         guard owed >= limit else { return }
-        pause(owed)
-        stepsBack = true
+        let answer = company.look()
+        if answer == .others { pause(owed) } else { settle(.none) }
+        stepsBack = answer != .nobody
     }
 
     func release() {

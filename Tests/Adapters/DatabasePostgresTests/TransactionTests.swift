@@ -114,6 +114,76 @@ struct TransactionTests {
         await database.close()
     }
 
+    @Test func `what is asked later is answered as of its place, also where nothing follows`() async throws {
+        let (_, database) = try await table()
+        // The second time every statement is prepared, and all go together.
+        for _ in 0..<2 {
+            let counts = try await database.write { connection throws in
+                let count = SQL.both("SELECT count(*), 'later' FROM t")
+                try connection.runLater(.both("INSERT INTO t VALUES (:a, 'x')"), ["a": 1])
+                let one = try connection.rowsLater(count, [:])
+                try connection.runLater(.both("INSERT INTO t VALUES (:a, 'x')"), ["a": 2])
+                let two = try connection.rowsLater(count, [:])
+                #expect(try connection.run(.both("DELETE FROM t")) == 2)
+                let none = try connection.rowsLater(count, [:])
+                return try [two, one, none].map { try $0.get()[0].integer(0) }
+            }
+            #expect(counts == [2, 1, 0])
+        }
+        await database.close()
+    }
+
+    @Test func `what is asked later and fails, fails where the answer is wanted`() async throws {
+        let (_, database) = try await table()
+        let error = await refusal {
+            try await database.write { connection throws in
+                try connection.run(.both("INSERT INTO t VALUES (1)"))
+                let answer = try connection.rowsLater(
+                    .both("INSERT INTO t VALUES (:a) RETURNING a"), ["a": 1])
+                #expect(throws: DatabaseError.self) { try answer.get() }
+            }
+        }
+        #expect(error?.code == .constraint)
+        #expect(try await database.value("SELECT count(*) FROM t") == 0)
+        await database.close()
+    }
+
+    @Test func `an attempt that held goes on with what follows`() async throws {
+        let (_, database) = try await table()
+        try await database.write { connection throws in
+            try connection.attempt { () throws(DatabaseError) in try insert(1, connection) }
+            try connection.attempt { () throws(DatabaseError) in
+                try connection.attempt { () throws(DatabaseError) in try insert(2, connection) }
+                #expect(refuses(2, connection))
+            }
+            do {
+                try connection.attempt { () throws(DatabaseError) in
+                    try connection.attempt { () throws(DatabaseError) in try insert(3, connection) }
+                    try insert(3, connection)
+                }
+                Issue.record("a second row of the same key was taken")
+            } catch let error as DatabaseError {
+                #expect(error.code == .constraint)
+            }
+        }
+        #expect(try await database.value("SELECT count(*) FROM t") == 2)
+        await database.close()
+    }
+
+    private func insert(_ a: Int64, _ connection: any Connection) throws(DatabaseError) {
+        try connection.run(.both("INSERT INTO t VALUES (:a)"), ["a": .integer(a)])
+    }
+
+    /// Whether a row is refused, in an attempt.
+    private func refuses(_ a: Int64, _ connection: any Connection) -> Bool {
+        do {
+            try connection.attempt { () throws(DatabaseError) in try insert(a, connection) }
+            return false
+        } catch {
+            return true
+        }
+    }
+
     @Test(arguments: [true, false]) func `what is run later and fails undoes the whole`(isLast: Bool) async throws {
         let (_, database) = try await table()
         let error = await refusal {

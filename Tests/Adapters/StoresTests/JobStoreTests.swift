@@ -47,6 +47,26 @@ struct JobStoreTests {
         }
     }
 
+    @Test(arguments: Dialect.allCases) func `a claim of several batches gives each a fence of its own`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
+            for key in Int64(10)...29 { try connection.want(Key([.integer(key)])) }
+            try connection.run(.both("UPDATE \(Table.job) SET crashes = 1"))
+            let worker = try connection.worker()
+            var fences: Set<Int64> = []
+            for sizes in [[8, 8], [4]] {
+                let jobs = try store.claim(.some, limit: 16, batches: 2, worker: worker, on: connection)
+                let batches = Dictionary(grouping: jobs, by: \.fence).sorted { $0.key < $1.key }.map(\.value)
+                #expect(batches.map(\.count) == sizes)
+                #expect(batches.flatMap(\.self) == jobs, "the oldest come in the first batch")
+                fences.formUnion(jobs.map(\.fence))
+            }
+            #expect(fences.count == 3)
+            #expect(try connection.rows(.both("SELECT DISTINCT fence FROM \(Table.job)")).count == 3)
+        }
+    }
+
     /// PostgreSQL has a sequence in its place.
     @Test func `a database without its counter says so`() async throws {
         try await onTables(.sqlite) { connection throws in

@@ -101,6 +101,21 @@ struct ModelLimitTests {
         }
     }
 
+    @Test(arguments: Dialect.allCases) func `batches of suspects are no larger where parts of a claim share them`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection throws in
+            let worker = try fill(connection)
+            try connection.run(.both("UPDATE \(Table.job) SET crashes = 1"))
+            try limit(concurrency: 9, on: connection)
+            let jobs = try store.claim(.some, limit: 32, batches: 4, turn: 2, worker: worker, on: connection)
+            let batches = Dictionary(grouping: jobs, by: \.fence).sorted { $0.key < $1.key }.map(\.value)
+            #expect(batches.map { Set($0.map(\.source)).count } == [1, 1, 1, 1])
+            #expect(batches.map(\.count) == [8, 1, 8, 8])
+            #expect(jobs.count { $0.source == SourceID(1) } == 9)
+        }
+    }
+
     @Test(arguments: Dialect.allCases) func `a suspended source spends nothing of its model's limit`(
         on dialect: Dialect
     ) async throws {

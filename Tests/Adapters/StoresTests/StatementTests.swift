@@ -35,6 +35,7 @@ struct StatementTests {
         _ = try jobs.promote(now: now, limit: 10, on: recorder)
         _ = try workers.end(worker, as: .lost, on: recorder)
         #expect(try jobs.rescue(worker, error: "e", on: recorder).freed.count == 1)
+        _ = try jobs.claim(.some, limit: 5, batches: 2, worker: worker, on: recorder)
         _ = try jobs.freeOrphans(on: recorder)
         _ = try jobs.counts(on: recorder)
         _ = try jobs.list("available", source: source, after: 0, limit: 9, on: recorder)
@@ -49,7 +50,7 @@ struct StatementTests {
 
         let item = try embeddings.put(
             [1], hash: [1], space: "tiny", key: Key([1]), source: source, now: now, on: recorder)
-        _ = try embeddings.put(
+        try embeddings.publish(
             [EmbeddingStore.Entrance(key: Key([2]), vector: [1], hash: [1])], space: "tiny", source: source, now: now,
             on: recorder)
         _ = try embeddings.entries([item], on: recorder)
@@ -75,6 +76,8 @@ struct StatementTests {
         for key in Int64(10)...11 { try recorder.want(Key([.integer(key)])) }
         #expect(try JobStore().hasAvailable(on: recorder))
         #expect(try JobStore().claim(.none, limit: 9, worker: worker, on: recorder).count == 2)
+        try store.set(ModelLimit(model: "tiny", concurrency: 9, perMinute: 60), on: recorder)
+        _ = try JobStore().claim(.some, limit: 9, batches: 2, worker: worker, on: recorder)
         try store.set(ModelLimit(model: "tiny", concurrency: nil, perMinute: nil), on: recorder)
     }
 
@@ -84,7 +87,7 @@ struct StatementTests {
             let statements = try everyStatement(connection)
             // A function that is added without a call above is noticed by whoever counts again.
             #expect(
-                statements.count == (dialect == .sqlite ? 56 : 61),
+                statements.count == (dialect == .sqlite ? 59 : 64),
                 "\(statements.count): \(statements.map(\.text).joined(separator: "\n"))")
             for statement in statements {
                 let program = try connection.rows(
@@ -137,6 +140,7 @@ struct StatementTests {
             for suspicion in Suspicion.allCases {
                 let claimed = try jobs.claim(suspicion, limit: 10, worker: worker, on: recorder)
                 #expect(!claimed.isEmpty)
+                #expect(try !jobs.claim(suspicion, limit: 10, batches: 2, worker: worker, on: recorder).isEmpty)
                 _ = try jobs.standing(of: claimed, on: recorder)
                 try jobs.requeue([claimed[0]], on: recorder)
                 try jobs.finish(Array(claimed.dropFirst()), on: recorder)

@@ -49,7 +49,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .host: "address that serve binds; loopback by default"
         case .allowedHosts: "further names by which browsers may call the server, with commas"
         case .workers: "worker processes that serve starts; 0 to run them elsewhere"
-        case .batchSize: "rows per claim of a worker"
+        case .batchSize: "rows per claim of a worker, at most"
         case .pollInterval: "seconds between looks where no change was noticed"
         case .device: "auto, cpu or cuda"
         case .precision: "bf16, f32 or int8; the best that the processor has by default"

@@ -13,7 +13,7 @@ struct Worker: Command {
 
     @OptionGroup var options: SharedOptions
 
-    @Option(help: "Rows per claim (BATCH_SIZE, 512).")
+    @Option(help: "Rows per claim at most (BATCH_SIZE, 512).")
     var batchSize: Int?
 
     @Option(help: "auto, cpu or cuda (DEVICE).")

@@ -54,6 +54,9 @@ package protocol Connection {
     /// All rows of the result. The caller bounds it by LIMIT.
     func rows(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> [Row]
 
+    /// Asks for rows together with what comes next, as ``runLater(_:_:)`` does.
+    func rowsLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Late<[Row]>
+
     /// Runs text with several statements and no parameters: DDL and triggers.
     func script(_ text: String) throws(DatabaseError)
 
@@ -76,6 +79,11 @@ extension Connection {
 
     package func runLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) {
         try run(statement, parameters)
+    }
+
+    package func rowsLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Late<[Row]> {
+        let rows = try rows(statement, parameters)
+        return Late { rows }
     }
 
     package func rows(_ statement: SQL) throws(DatabaseError) -> [Row] {

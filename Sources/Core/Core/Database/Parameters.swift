@@ -2,31 +2,26 @@
 ///
 /// A list and not a dictionary, since a statement has few and runs often: naming and finding one costs a comparison
 /// of short strings. Each name is given once.
-package struct Parameters: Sendable, Hashable, ExpressibleByDictionaryLiteral {
-    private(set) var names: [String]
-    private(set) var values: [Value]
+package struct Parameters: Sendable, ExpressibleByDictionaryLiteral {
+    /// As they were written: a literal costs no copy.
+    private var elements: [(name: String, value: Value)]
 
     package init(dictionaryLiteral elements: (String, Value)...) {
-        names = elements.map(\.0)
-        values = elements.map(\.1)
+        self.elements = elements
     }
 
     package var count: Int {
-        names.count
+        elements.count
     }
 
     package subscript(_ name: String) -> Value? {
-        get { names.firstIndex(of: name).map { values[$0] } }
+        get { elements.first { $0.name == name }?.value }
         set {
-            let place = names.firstIndex(of: name)
+            let place = elements.firstIndex { $0.name == name }
             switch (place, newValue) {
-            case (let place?, let value?): values[place] = value
-            case (nil, let value?):
-                names.append(name)
-                values.append(value)
-            case (let place?, nil):
-                names.remove(at: place)
-                values.remove(at: place)
+            case (let place?, let value?): elements[place].value = value
+            case (nil, let value?): elements.append((name, value))
+            case (let place?, nil): elements.remove(at: place)
             case (nil, nil): break
             }
         }
@@ -47,16 +42,30 @@ package struct Parameters: Sendable, Hashable, ExpressibleByDictionaryLiteral {
         _ body: (_ index: Int, _ value: Value) throws(Failure) -> Void
     ) throws(Failure) {
         precondition(
-            count == wanted.count, "values were given for \(names), the statement names \(wanted): \(statement())")
+            count == wanted.count,
+            "values were given for \(elements.map(\.name)), the statement names \(wanted): \(statement())")
         for index in wanted.indices {
             // Callers mostly write them in the statement's order.
-            if names[index] == wanted[index] {
-                try body(index, values[index])
+            if elements[index].name == wanted[index] {
+                try body(index, elements[index].value)
             } else if let value = self[wanted[index]] {
                 try body(index, value)
             } else {
                 preconditionFailure("no value was given for :\(wanted[index]): \(statement())")
             }
+        }
+    }
+}
+
+extension Parameters: Hashable {
+    package static func == (left: Parameters, right: Parameters) -> Bool {
+        left.elements.elementsEqual(right.elements, by: ==)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for element in elements {
+            hasher.combine(element.name)
+            hasher.combine(element.value)
         }
     }
 }

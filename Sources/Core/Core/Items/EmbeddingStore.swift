@@ -41,41 +41,50 @@ package struct EmbeddingStore: Sendable {
         }
     }
 
-    /// Writes many items' present vectors, each key once. - Returns: the items' numbers, in no order.
-    package func put(
-        _ entrances: [Entrance], space: String, source: SourceID, now: Timestamp, on connection: any Connection
-    ) throws(DatabaseError) -> [Int64] {
-        guard connection.dialect == .postgres else {
+    /// Writes many items' present vectors, each key once, and an entry of the feed for each.
+    ///
+    /// - Parameter embeddedAt: when they were made, if not now.
+    package func publish(
+        _ entrances: [Entrance], space: String, source: SourceID, embeddedAt: Timestamp? = nil, now: Timestamp,
+        on connection: any Connection
+    ) throws(DatabaseError) {
+        guard !entrances.isEmpty else { return }
+        switch connection.dialect {
+        case .sqlite:
             var items: [Int64] = []
             for entrance in entrances {
                 items.append(
                     try put(
-                        entrance.vector, hash: entrance.hash, space: space, key: entrance.key, source: source, now: now,
-                        on: connection))
+                        entrance.vector, hash: entrance.hash, space: space, key: entrance.key, source: source,
+                        now: embeddedAt ?? now, on: connection))
             }
-            return items
+            try FeedStore().append(items, of: source, now: now, on: connection)
+        case .postgres:
+            try connection.runLater(
+                Self.publishSQL,
+                [
+                    "source": Value(source), "space": .text(space), "embedded_at": Value(embeddedAt ?? now),
+                    "now": Value(now), "keys": TextArray(entrances.map(\.key.literal)).value,
+                    "hashes": .array(entrances.map(\.hash)),
+                    "vectors": .array(entrances.map(\.vector.littleEndianBytes)),
+                ])
+            connection.notify()
         }
-        guard !entrances.isEmpty else { return [] }
-        return try connection.rows(
-            Self.putManySQL,
-            [
-                "source": Value(source), "space": .text(space), "now": Value(now),
-                "keys": TextArray(entrances.map(\.key.literal)).value, "hashes": .array(entrances.map(\.hash)),
-                "vectors": .array(entrances.map(\.vector.littleEndianBytes)),
-            ]
-        ).map { $0.integer(0) }
     }
 
-    private static let putManySQL = SQL(
+    private static let publishSQL = SQL(
         postgres: """
-            INSERT INTO \(Table.embedding)(source_id, key, space, input_hash, vector, embedded_at)
-            SELECT :source::bigint, key, :space, hash, vector, :now::bigint
-            FROM unnest(:keys::text[], :hashes::bytea[], :vectors::bytea[]) AS entrance(key, hash, vector)
-            ORDER BY key
-            ON CONFLICT (source_id, key) DO UPDATE SET
-                space = excluded.space, input_hash = excluded.input_hash, vector = excluded.vector,
-                embedded_at = excluded.embedded_at
-            RETURNING id
+            WITH entered AS (
+                INSERT INTO \(Table.embedding)(source_id, key, space, input_hash, vector, embedded_at)
+                SELECT :source::bigint, key, :space, hash, vector, :embedded_at::bigint
+                FROM unnest(:keys::text[], :hashes::bytea[], :vectors::bytea[]) AS entrance(key, hash, vector)
+                ORDER BY key
+                ON CONFLICT (source_id, key) DO UPDATE SET
+                    space = excluded.space, input_hash = excluded.input_hash, vector = excluded.vector,
+                    embedded_at = excluded.embedded_at
+                RETURNING id)
+            INSERT INTO \(Table.feedIn)(source_id, item_id, at)
+            SELECT :source::bigint, id, :now::bigint FROM entered
             """)
 
     /// Removes the item's embedding. - Returns: the item's number, if there was one, for the feed.

@@ -1,22 +1,3 @@
-/// What is the same for all parts of one claim.
-struct ClaimDraft {
-    let suspicion: Suspicion
-    /// Jobs that it may take.
-    var limit: Int
-    let fence: Int64
-    let worker: WorkerID
-    /// The model whose jobs alone it takes, where its statement asks for one.
-    var model: String?
-
-    var parameters: Parameters {
-        let parameters: Parameters = [
-            "least": .integer(suspicion.crashes.lowerBound), "most": .integer(suspicion.crashes.upperBound),
-            "limit": Value(limit), "fence": .integer(fence), "worker": Value(worker),
-        ]
-        return model.map { parameters.adding("model", .text($0)) } ?? parameters
-    }
-}
-
 extension JobStore {
     /// Whether a claim would find anything: looks at an index, on a reader.
     package func hasAvailable(on connection: any Connection) throws(DatabaseError) -> Bool {
@@ -37,25 +18,27 @@ extension JobStore {
         try limits.lock(on: connection)
         let parts = try limits.allowances(on: connection).map(Optional.some) + [nil]
         var jobs: [Job] = []
-        for place in parts.indices {
-            var part = draft
-            part.limit = draft.limit - jobs.count
+        var left = draft
+        for place in parts.indices where left.limit > 0 {
+            var part = left
+            var taken: [Job] = []
             if let allowance = parts[(place + turn) % parts.count] {
-                part.limit = min(part.limit, allowance.jobs)
+                part.limit = min(left.limit, allowance.jobs)
                 part.model = allowance.model
                 guard part.limit > 0 else { continue }
-                let taken = try take(Self.limitedSQL, part, on: connection)
+                taken = try take(Self.limitedClaim, part, on: connection)
                 if !taken.isEmpty { try limits.spend(taken.count, of: allowance.model, on: connection) }
-                jobs += taken
-            } else if part.limit > 0 {
-                jobs += try take(Self.unlimitedSQL, part, on: connection)
+            } else {
+                taken = try take(Self.unlimitedClaim, part, on: connection)
             }
+            left.spend(taken.count)
+            jobs += taken
         }
         return jobs
     }
 
-    private static let limitedSQL = claimSQL(from: limited)
-    private static let unlimitedSQL = claimSQL(from: unlimited)
+    private static let limitedClaim = ClaimStatements(from: limited)
+    private static let unlimitedClaim = ClaimStatements(from: unlimited)
 
     private static let limited: SQLText =
         "source_id IN (SELECT id FROM \(Table.source) WHERE model = :model AND state <> 'suspended')"

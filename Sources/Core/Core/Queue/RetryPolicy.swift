@@ -52,10 +52,12 @@ package enum Suspicion: CaseIterable, Sendable {
 
     /// The order in which a process's claims look for work; `turn` counts them from 1.
     ///
-    /// What a dead worker held comes before the rest, or it would wait for the end of a long backfill. Only the first
-    /// turn of a process and every eighth after it begin with unsuspected jobs, so that where many inputs kill their
-    /// process each life of one still does ordinary work.
+    /// What a dead worker held comes before the rest, or it would wait for the end of a long backfill, and its two degrees
+    /// take turns, or the strong would wait for as long as others die. Only the first turn of a process and every eighth
+    /// after it begin with unsuspected jobs, so that where many inputs kill their process each life of one still does
+    /// ordinary work.
     package static func order(turn: Int) -> [Suspicion] {
-        turn % 8 == 1 ? [.none, .some, .strong] : [.some, .strong, .none]
+        if turn % 8 == 1 { return [.none, .some, .strong] }
+        return turn % 2 == 0 ? [.some, .strong, .none] : [.strong, .some, .none]
     }
 }

@@ -118,7 +118,7 @@ package struct Backfill: Sendable {
         let template = try source.template
         // What is read before the rows are taken may be old by then.
         let texts = page.map { Array($0.values[3...]) }
-        let standings = try SourceRows(source).take(keys, texts: texts, on: connection)
+        let standings = try SourceRows(source).take(keys, texts: texts, on: connection).get()
         let records = try Records.read(keys, of: source, on: connection)
         var sorting = Sorting()
         for (index, key) in keys.enumerated() {
@@ -140,7 +140,7 @@ package struct Backfill: Sendable {
         var locked: [Key] = []
         var completed: [Key] = []
         /// Vectors that nobody has recorded yet.
-        var brought: [(key: Key, vector: [Float], hash: [UInt8])] = []
+        var brought: [EmbeddingStore.Entrance] = []
 
         mutating func add(_ key: Key, _ vector: Value, _ text: String?, _ records: Records, _ space: Space) {
             guard let vector = Backfill.usableVector(vector, space.dimension), let text else {
@@ -157,21 +157,15 @@ package struct Backfill: Sendable {
                 return
             }
             completed.append(key)
-            brought.append((key, vector, hash))
+            brought.append(.init(key: key, vector: vector, hash: hash))
         }
 
         /// - Returns: the rows that a user's transaction has.
         func apply(to source: Source, _ space: Space, on connection: any Connection) throws -> [Key] {
-            var items: [Int64] = []
-            for (key, vector, hash) in brought {
-                items.append(
-                    try EmbeddingStore().put(
-                        vector, hash: hash, space: space.id, key: key, source: source.id, now: .takenIn,
-                        on: connection))
-            }
             let others = try RowWish(source).want(pending, on: connection)
             try SourceRows(source).show("completed", completed, on: connection)
-            try FeedStore().append(items, of: source.id, now: .now(), on: connection)
+            try EmbeddingStore().publish(
+                brought, space: space.id, source: source.id, embeddedAt: .takenIn, now: .now(), on: connection)
             return locked + others
         }
     }

@@ -69,7 +69,7 @@ package struct Sweep: Sendable {
         let (source, space) = (source, space)
         return try await database.write { connection in
             let (statements, rows) = (RowStatements(source), SourceRows(source))
-            let standings = try rows.take(keys, texts: nil, on: connection)
+            let standings = try rows.take(keys, texts: nil, on: connection).get()
             let free = zip(keys, standings).filter { $0.1 == .same }.map(\.0)
             let records = try Records.read(free, of: source, on: connection)
             var findings = Findings()

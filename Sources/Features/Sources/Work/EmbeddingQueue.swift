@@ -54,22 +54,19 @@ package struct EmbeddingQueue: Sendable {
         return claim
     }
 
-    /// Batches of one degree of suspicion. Of suspects several are taken ahead, since each is small and who claims them
-    /// must first end what it has in the model: what a dead worker held is taken over at once, not batch by batch.
+    /// Of suspects several batches are taken ahead, since each is small and who claims them must first end what it has in
+    /// the model: what a dead worker held is taken over at once, not batch by batch.
     private func claim(
         _ suspicion: Suspicion, limit: Int, turn: Int, worker: WorkerID, on connection: any Connection
     ) throws(DatabaseError) -> Claim {
-        let size = suspicion.limit(batchSize: limit)
-        var claim = Claim()
-        for _ in 0..<min(limit / size, Self.mostAhead) {
-            let batch = try jobs.claim(suspicion, limit: limit, turn: turn, worker: worker, on: connection)
-            if !batch.isEmpty { claim.batches.append(batch) }
-            if batch.count < size { break }
-        }
-        return claim
+        let ahead = min(limit / suspicion.limit(batchSize: limit), Self.mostAhead)
+        let claimed = try jobs.claim(
+            suspicion, limit: limit, batches: ahead, turn: turn, worker: worker, on: connection)
+        let batches = Dictionary(grouping: claimed, by: \.fence)
+        return Claim(batches: batches.keys.sorted().compactMap { batches[$0] })
     }
 
-    /// Batches of suspects that one claim takes: a statement or two each, under the lock of the claim.
+    /// So many strong suspects, each alone, are little work, and more are left to other workers.
     private static let mostAhead = 32
 
     private func markProcessing(_ claimed: [Job]) async throws {
@@ -100,7 +97,10 @@ package struct EmbeddingQueue: Sendable {
         for (source, jobs) in Dictionary(grouping: jobs, by: \.source) {
             guard let source = try SourceStore().find(source, on: connection) else { continue }
             do {
-                try connection.attempt { try SourceRows(source).show(status, jobs.map(\.key), on: connection) }
+                // Only what is outside the attempt goes with the commit, while users may wait for the rows.
+                try unseenInPostgres(on: connection) {
+                    try connection.attempt { try SourceRows(source).show(status, jobs.map(\.key), on: connection) }
+                }
             } catch let error as DatabaseError
                 where [.noSuchObject, .constraint, .denied, .busy].contains(error.code)
             {

@@ -86,8 +86,7 @@ struct EmbeddingSettlement: Sendable {
             jitters.count >= results.count && columns.count == results.count,
             "one random number and one column for each result")
         // On SQLite what is written here is no wish anyway, and what a user's trigger does because of it must be seen.
-        guard connection.dialect == .postgres else { return try settle(results, columns, now, jitters, on: connection) }
-        return try unseenByTriggers(on: connection) { try settle(results, columns, now, jitters, on: connection) }
+        return try unseenInPostgres(on: connection) { try settle(results, columns, now, jitters, on: connection) }
     }
 
     private func settle(
@@ -96,28 +95,39 @@ struct EmbeddingSettlement: Sendable {
     ) throws -> SettledBatch {
         let standings = try rows.take(results.map(\.job.key), texts: results.map(\.values), on: connection)
         let claims = try jobs.standing(of: results.map(\.job), on: connection)
-        var ledger = SettlementLedger(results, columns: columns, rows: standings, claims: claims)
-        try write(&ledger, on: connection)
-        try clear(&ledger, on: connection)
-        try fail(&ledger, now, jitters, on: connection)
-        try loseToTriggers(&ledger, on: connection)
+        var ledger = SettlementLedger(results, columns: columns, rows: try standings.get(), claims: claims)
+        try write(&ledger, now, jitters, on: connection)
         try record(&ledger, now, on: connection)
         return SettledBatch(counts: ledger.counts, locked: ledger.locked)
     }
 
     // MARK: The user's rows
 
-    private func write(_ ledger: inout SettlementLedger, on connection: any Connection) throws(DatabaseError) {
+    /// What is written may set off a trigger of the user's that writes a text anew: such a claim is superseded then.
+    private func write(
+        _ ledger: inout SettlementLedger, _ now: Timestamp, _ jitters: [Double], on connection: any Connection
+    ) throws {
         let written = try rows.write(
             ledger.vectors.map(\.column), ledger.vectors.map(\.result.job.key),
             texts: ledger.vectors.map(\.result.values), on: connection)
-        ledger.noteWritten(written)
-    }
-
-    private func clear(_ ledger: inout SettlementLedger, on connection: any Connection) throws(DatabaseError) {
         let cleared = try rows.clear(
             "skipped", ledger.blank.map(\.job.key), texts: ledger.blank.map(\.values), on: connection)
-        ledger.noteCleared(cleared)
+        var claims = try claims(of: ledger.written, on: connection)
+        ledger.noteWritten(try written.get())
+        ledger.noteCleared(try cleared.get())
+        if !ledger.failing.isEmpty {
+            try fail(&ledger, now, jitters, on: connection)
+            claims = try self.claims(of: ledger.written, on: connection)
+        }
+        ledger.noteClaims(claims)
+    }
+
+    private func claims(
+        of results: [EmbeddingResult], on connection: any Connection
+    ) throws(DatabaseError) -> [ID<Job>: JobStore.Standing] {
+        let ours = results.map(\.job)
+        return Dictionary(
+            uniqueKeysWithValues: zip(ours.map(\.id), try jobs.standing(of: ours, on: connection)))
     }
 
     /// Failures are few, and each is decided for itself.
@@ -133,7 +143,7 @@ struct EmbeddingSettlement: Sendable {
                 ledger.counts.failed += 1
                 guard failing.isWritable else { continue }
                 // The row's old vector stands for a text that is no longer there.
-                _ = try rows.clear("failed", [job.key], texts: [failing.result.values], on: connection)
+                _ = try rows.clear("failed", [job.key], texts: [failing.result.values], on: connection).get()
                 ledger.forgotten.append(job.key)
             case .ignored: ledger.counts.dropped += 1
             case .done, .requeued, .retrying:
@@ -145,20 +155,13 @@ struct EmbeddingSettlement: Sendable {
 
     // MARK: Millrace's own tables
 
-    /// What was written may have set off a trigger of the user's that wrote the text anew.
-    private func loseToTriggers(
-        _ ledger: inout SettlementLedger, on connection: any Connection
-    ) throws(DatabaseError) {
-        let claims = try jobs.standing(of: ledger.written.map(\.job), on: connection)
-        ledger.noteStandings(claims)
-    }
-
     private func record(
         _ ledger: inout SettlementLedger, _ now: Timestamp, on connection: any Connection
     ) throws {
-        var items = try EmbeddingStore().put(
+        try EmbeddingStore().publish(
             ledger.vectors.map { .init(key: $0.result.job.key, vector: $0.vector, hash: $0.hash) }, space: space.id,
             source: source.id, now: now, on: connection)
+        var items: [Int64] = []
         for key in ledger.forgotten {
             items += try EmbeddingStore().remove(key, source: source.id, on: connection)
         }

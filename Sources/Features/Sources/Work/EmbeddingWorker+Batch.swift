@@ -78,7 +78,9 @@ extension EmbeddingWorker {
             for fence in fences { inModel[fence] = began }
             try await queue.enterModel(Set(inModel.keys), of: currentID)
             do {
+                let entered = ContinuousClock.now
                 try await embed(texts, with: embedder, into: &outcomes)
+                claimSize.note(texts.count, took: entered.duration(to: .now))
             } catch {
                 leaveModel(fences)
                 try await handBackWhenPossible(jobs)

@@ -13,8 +13,10 @@ package protocol EmbedderProvider: Sendable {
 /// declared lost: the fences see to that.
 package actor EmbeddingWorker {
     package struct Settings: Sendable {
-        /// Rows per claim (`BATCH_SIZE`).
+        /// Rows per claim at most (`BATCH_SIZE`).
         package var batchSize = 512
+        /// How long a batch may be inside the model: where it takes longer, claims are made smaller.
+        package var batchTime = Duration.seconds(1)
         /// Batches inside the model at the same time, so that it never waits for a settlement.
         package var batchesInModel = 2
         /// The fallback where no change was noticed (`POLL_INTERVAL`).
@@ -55,6 +57,7 @@ package actor EmbeddingWorker {
     var description: (device: String, model: String, endpoint: String?)?
     var sources: [SourceID: Source] = [:]
     var turn = 0
+    var claimSize: ClaimSize
     /// Of ``Settings/batchesInModel``, how many are taken by claims that are embedded or settled for the first time.
     private var placesTaken = 0
     /// Who waits for one of them to be free.
@@ -76,6 +79,7 @@ package actor EmbeddingWorker {
         self.provider = provider
         self.introduction = introduction
         self.settings = settings
+        claimSize = ClaimSize(most: settings.batchSize, time: settings.batchTime)
         self.logger = logger
         self.onStuck = onStuck
         rescuer = Rescuer(database: database, logger: logger) { connection, rescue in
@@ -220,7 +224,7 @@ package actor EmbeddingWorker {
             let mark = try await database.changeMark()
             if try await queue.hasWork() {
                 turn += 1
-                let claim = try await queue.claim(limit: settings.batchSize, turn: turn, worker: id)
+                let claim = try await queue.claim(limit: claimSize.rows, turn: turn, worker: id)
                 // Others were quicker, or a user's open transaction has the jobs: asking at once again wins nothing.
                 guard claim.isEmpty else { return claim }
             }

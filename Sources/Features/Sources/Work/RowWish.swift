@@ -21,7 +21,7 @@ struct RowWish: Sendable {
             try rows.show("pending", keys, on: connection)
             return []
         }
-        let standings = try rows.take(keys, texts: nil, on: connection)
+        let standings = try rows.take(keys, texts: nil, on: connection).get()
         let free = zip(keys, standings).filter { $0.1 != .locked }.map(\.0)
         try enter(free, on: connection)
         try rows.show("pending", free, on: connection)

@@ -105,12 +105,12 @@ struct SettlementLedger {
         }
     }
 
-    /// - Parameter claims: as many as ``written``.
-    mutating func noteStandings(_ claims: [JobStore.Standing]) {
+    /// - Parameter claims: how the claims of all in ``written`` stand after the writing.
+    mutating func noteClaims(_ claims: [ID<Job>: JobStore.Standing]) {
         let (vectors, blank) = (vectors, blank)
         (self.vectors, self.blank) = ([], [])
-        for (vector, claim) in zip(vectors, claims) {
-            guard claim == .current else {
+        for vector in vectors {
+            guard claims[vector.result.job.id] == .current else {
                 requeue(vector.result.job)
                 continue
             }
@@ -119,8 +119,8 @@ struct SettlementLedger {
             finished.append(vector.result.job)
             self.vectors.append(vector)
         }
-        for (result, claim) in zip(blank, claims.dropFirst(vectors.count)) {
-            guard claim == .current else {
+        for result in blank {
+            guard claims[result.job.id] == .current else {
                 requeue(result.job)
                 continue
             }

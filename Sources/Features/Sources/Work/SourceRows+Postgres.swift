@@ -72,29 +72,31 @@ extension SourceRows {
 
     func takeInPostgres(
         _ keys: [Key], _ texts: [[Value]]?, on connection: any Connection
-    ) throws(DatabaseError) -> [Standing] {
-        guard !keys.isEmpty else { return [] }
-        let rows = try connection.rows(
+    ) throws(DatabaseError) -> Late<[Standing]> {
+        guard !keys.isEmpty else { return Late { [] } }
+        let rows = try connection.rowsLater(
             SQL(
                 postgres: """
                     SELECT wanted.place, \(texts == nil ? "true" : isSame)
                     FROM \(wanted(texts == nil ? [] : textNames)) JOIN \(table) AS t ON \(isWanted)
                     FOR NO KEY UPDATE OF t SKIP LOCKED
                     """), texts.map { parameters(keys, texts: $0) } ?? parameters(keys))
-        var standings = answers(rows, count: keys.count) { $0.integer(1) != 0 ? Standing.same : .changed }
-        let missing = standings.indices.filter { standings[$0] == nil }
-        let exist = try existInPostgres(missing.map { keys[$0] }, on: connection)
-        for (place, exists) in zip(missing, exist) { standings[place] = exists ? .locked : .gone }
-        return standings.map { $0 ?? .gone }
+        return rows.map { rows throws(DatabaseError) -> [Standing] in
+            var standings = answers(rows, count: keys.count) { $0.integer(1) != 0 ? Standing.same : .changed }
+            let missing = standings.indices.filter { standings[$0] == nil }
+            let exist = try existInPostgres(missing.map { keys[$0] }, on: connection)
+            for (place, exists) in zip(missing, exist) { standings[place] = exists ? .locked : .gone }
+            return standings.map { $0 ?? .gone }
+        }
     }
 
     /// - Parameter vectors: as ``VectorFormat/text(_:)`` writes them; NULL takes the vector away.
     func writeInPostgres(
         _ vectors: [Value], _ status: String, _ keys: [Key], _ texts: [[Value]], on connection: any Connection
-    ) throws(DatabaseError) -> [Written] {
-        guard !keys.isEmpty else { return [] }
+    ) throws(DatabaseError) -> Late<[Written]> {
+        guard !keys.isEmpty else { return Late { [] } }
         let into = definition.format.written("wanted.vector", type: definition.types?[definition.into] ?? "text")
-        let rows = try connection.rows(
+        let rows = try connection.rowsLater(
             SQL(
                 postgres: """
                     UPDATE \(table) AS t
@@ -104,7 +106,9 @@ extension SourceRows {
                     """),
             parameters(keys, texts: texts).adding("vector", TextArray(vectors.map(\.text)).value).adding(
                 "status", .text(status)))
-        return answers(rows, count: keys.count) { $0.integer(1) != 0 ? Written.kept : .changed }.map { $0 ?? .refused }
+        return rows.map { rows in
+            answers(rows, count: keys.count) { $0.integer(1) != 0 ? Written.kept : .changed }.map { $0 ?? .refused }
+        }
     }
 
     /// The rows are taken before they are written, so that writing waits for nobody.

@@ -65,10 +65,12 @@ struct SourceRows: Sendable {
     /// - Parameter texts: as many as keys, in the order of the text columns; nil where the text does not matter.
     func take(
         _ keys: [Key], texts: [[Value]]?, on connection: any Connection
-    ) throws(DatabaseError) -> [Standing] {
+    ) throws(DatabaseError) -> Late<[Standing]> {
         switch connection.dialect {
-        case .sqlite: try compareInSQLite(keys, texts, on: connection)
-        case .postgres: try takeInPostgres(keys, texts, on: connection)
+        case .sqlite:
+            let standings = try compareInSQLite(keys, texts, on: connection)
+            return Late { standings }
+        case .postgres: return try takeInPostgres(keys, texts, on: connection)
         }
     }
 
@@ -83,20 +85,25 @@ struct SourceRows: Sendable {
     /// Writes vectors and `completed`. - Precondition: the rows are ``Standing/same``.
     func write(
         _ vectors: [Value], _ keys: [Key], texts: [[Value]], on connection: any Connection
-    ) throws(DatabaseError) -> [Written] {
+    ) throws(DatabaseError) -> Late<[Written]> {
         switch connection.dialect {
-        case .sqlite: try writeInSQLite(vectors, keys, on: connection)
-        case .postgres: try writeInPostgres(vectors, "completed", keys, texts, on: connection)
+        case .sqlite:
+            let written = try writeInSQLite(vectors, keys, on: connection)
+            return Late { written }
+        case .postgres: return try writeInPostgres(vectors, "completed", keys, texts, on: connection)
         }
     }
 
     /// Takes the vectors away and writes a status. - Precondition: the rows are ``Standing/same``.
     func clear(
         _ status: String, _ keys: [Key], texts: [[Value]], on connection: any Connection
-    ) throws(DatabaseError) -> [Written] {
+    ) throws(DatabaseError) -> Late<[Written]> {
         switch connection.dialect {
-        case .sqlite: try clearInSQLite(status, keys, on: connection)
-        case .postgres: try writeInPostgres(keys.map { _ in .null }, status, keys, texts, on: connection)
+        case .sqlite:
+            let cleared = try clearInSQLite(status, keys, on: connection)
+            return Late { cleared }
+        case .postgres:
+            return try writeInPostgres(keys.map { _ in .null }, status, keys, texts, on: connection)
         }
     }
 
@@ -113,6 +120,12 @@ struct SourceRows: Sendable {
     }
 }
 
+/// Is ``unseenByTriggers(on:_:)`` on PostgreSQL, and nothing on SQLite.
+func unseenInPostgres<Result>(on connection: any Connection, _ body: () throws -> Result) throws -> Result {
+    guard connection.dialect == .postgres else { return try body() }
+    return try unseenByTriggers(on: connection, body)
+}
+
 /// Runs writes that must not look like the user's to the triggers. What a user's own trigger does because of them is the
 /// user's on PostgreSQL, and seen.
 package func unseenByTriggers<Result>(
@@ -126,14 +139,14 @@ package func unseenByTriggers<Result>(
         return result
     case .postgres:
         // For the transaction alone. Some are inside others, so the last value is put back.
-        let before = try connection.row(
+        let before = try connection.rowsLater(
             SQL(
                 postgres: """
                     SELECT COALESCE(current_setting('millrace.internal', true), ''),
                         set_config('millrace.internal', 'on', true)
-                    """))
+                    """), [:])
         let result = try body()
-        if before?[0].text != "on" {
+        if try before.get().first?[0].text != "on" {
             try connection.runLater(SQL(postgres: "SELECT set_config('millrace.internal', '', true)"), [:])
         }
         return result

@@ -3,7 +3,8 @@ import Testing
 
 struct SuspicionTests {
     @Test func `what a dead worker held is claimed before the rest`() {
-        for turn in [2, 3, 8, 10] { #expect(Suspicion.order(turn: turn) == [.some, .strong, .none]) }
+        for turn in [2, 4, 8, 10] { #expect(Suspicion.order(turn: turn) == [.some, .strong, .none]) }
+        for turn in [3, 5, 7, 11] { #expect(Suspicion.order(turn: turn) == [.strong, .some, .none]) }
     }
 
     @Test func `each life of a process begins with ordinary work, and comes back to it`() {

@@ -163,9 +163,9 @@ struct EmbeddingWorkerTests {
         #expect(some.batches.map(\.count) == [8, 8, 8, 8])
         #expect(some.batches.allSatisfy { Set($0.map(\.fence)).count == 1 })
         #expect(Set(some.jobs.map(\.fence)).count == 4)
-        let rest = try await shop.queue.claim(limit: 32, turn: 3, worker: worker)
+        let rest = try await shop.queue.claim(limit: 32, turn: 4, worker: worker)
         #expect(rest.batches.map(\.count) == [5])
-        let strong = try await shop.queue.claim(limit: 32, turn: 4, worker: worker)
+        let strong = try await shop.queue.claim(limit: 32, turn: 3, worker: worker)
         #expect(strong.batches.map(\.count) == [1, 1, 1])
         #expect(try await shop.queue.claim(limit: 32, turn: 5, worker: worker).isEmpty)
 

@@ -66,7 +66,7 @@ struct LockTests {
         let stopped = Task {
             try await shop.database.write { connection in
                 try EmbeddingQueue.limitWaiting(on: connection)
-                #expect(try SourceRows(source).take(jobs.map(\.key), texts: nil, on: connection).count == 20)
+                #expect(try SourceRows(source).take(jobs.map(\.key), texts: nil, on: connection).get().count == 20)
                 inside.open()
                 // As a process does that somebody has stopped.
                 goOn.wait()
