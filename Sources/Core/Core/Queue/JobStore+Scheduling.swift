@@ -17,17 +17,19 @@ extension JobStore {
         let rows = try connection.rows(Self.heldSQL, ["worker": Value(worker)])
         let inModel = rows.count { fences.contains($0.integer(6)) }
         var rescue = Rescue()
+        var decisions: [Decision] = []
         for row in rows {
             var machine = Self.machine(row)
             let fence = row.integer(6)
             let isInModel = fences.contains(fence)
             machine.lose(fence: fence, isInModel: isInModel, isAlone: inModel == 1, policy: policy)
-            try store(machine, error: isInModel ? error : nil, of: row.id(8), on: connection)
+            decisions.append(Decision(job: row.id(8), machine: machine, error: isInModel ? error : nil))
             let job = Job(
                 id: row.id(8), source: row.id(9), key: Key(literal: row.text(10)), fence: fence,
                 attempt: machine.attempt, crashes: machine.crashes)
             if machine.state == .held { rescue.held.append(job) } else { rescue.freed.append(job) }
         }
+        try store(decisions, on: connection)
         return rescue
     }
 

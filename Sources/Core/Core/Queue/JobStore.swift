@@ -29,7 +29,7 @@ package struct JobStore: Sendable {
         case .dead:
             try bury(job, machine.attempt, failure, inputHash: inputHash, now: now, on: connection)
         case .done, .requeued, .retrying:
-            try store(machine, error: failure.error, of: job.id, on: connection)
+            try store([Decision(job: job.id, machine: machine, error: failure.error)], on: connection)
         }
         return settlement
     }
@@ -86,29 +86,71 @@ package struct JobStore: Sendable {
         return machine
     }
 
-    /// Writes what the machine decided. - Precondition: the machine is in a state that the table holds.
-    func store(
-        _ machine: JobMachine, error: String?, of job: ID<Job>, on connection: any Connection
-    ) throws(DatabaseError) {
-        let (state, runAt): (String, Timestamp?) =
+    /// What the machine decided of a job.
+    struct Decision {
+        let job: ID<Job>
+        let machine: JobMachine
+        /// What happened, or nil to leave what was written of it before.
+        let error: String?
+
+        /// - Precondition: the machine is in a state that the table holds.
+        fileprivate var values: (state: String, runAt: Timestamp?) {
             switch machine.state {
             case .scheduled(let moment): ("scheduled", moment)
             case .available: ("available", nil)
             case .held: ("held", nil)
             case .running, .dead, .done: preconditionFailure("\(machine.state) is not stored this way")
             }
+        }
+
+        fileprivate var parameters: Parameters {
+            let (state, runAt) = values
+            return [
+                "state": .text(state), "attempt": Value(machine.attempt), "crashes": Value(machine.crashes),
+                "alone": Value(machine.aloneCrashes), "run_at": runAt.map { Value($0) } ?? .null,
+                "error": Value(error), "id": Value(job),
+            ]
+        }
+    }
+
+    /// Writes what the machine decided of many jobs: in one statement where each would be a round trip, since users may
+    /// wait for the jobs.
+    func store(_ decisions: [Decision], on connection: any Connection) throws(DatabaseError) {
+        guard connection.dialect == .postgres, decisions.count > 1 else {
+            try connection.runMany(Self.storeSQL, decisions.map(\.parameters))
+            return
+        }
         try connection.run(
-            .both(
-                """
-                UPDATE \(Table.job) SET
-                    state = :state, attempt = :attempt, crashes = :crashes, alone_crashes = :alone,
-                    run_at = :run_at, worker_id = NULL, error = COALESCE(:error, error)
-                WHERE id = :id
-                """),
+            Self.storeManySQL,
             [
-                "id": Value(job), "state": .text(state), "attempt": Value(machine.attempt),
-                "crashes": Value(machine.crashes), "alone": Value(machine.aloneCrashes),
-                "run_at": runAt.map { Value($0) } ?? .null, "error": Value(error),
+                "ids": .array(decisions.map(\.job.rawValue)),
+                "states": TextArray(decisions.map(\.values.state)).value,
+                "attempts": .array(decisions.map { Int64($0.machine.attempt) }),
+                "crashes": .array(decisions.map { Int64($0.machine.crashes) }),
+                "alone": .array(decisions.map { Int64($0.machine.aloneCrashes) }),
+                "run_ats": TextArray(decisions.map { $0.values.runAt.map { String($0.microseconds) } }).value,
+                "errors": TextArray(decisions.map(\.error)).value,
             ])
     }
+
+    private static let storeSQL = SQL.both(
+        """
+        UPDATE \(Table.job) SET
+            state = :state, attempt = :attempt, crashes = :crashes, alone_crashes = :alone,
+            run_at = :run_at, worker_id = NULL, error = COALESCE(:error, error)
+        WHERE id = :id
+        """)
+
+    private static let storeManySQL = SQL(
+        postgres: """
+            UPDATE \(Table.job) AS job SET
+                state = decided.state, attempt = decided.attempt, crashes = decided.crashes,
+                alone_crashes = decided.alone, run_at = decided.run_at, worker_id = NULL,
+                error = COALESCE(decided.error, job.error)
+            FROM unnest(
+                :ids::bigint[], :states::text[], :attempts::bigint[], :crashes::bigint[], :alone::bigint[],
+                :run_ats::bigint[], :errors::text[]
+            ) AS decided(id, state, attempt, crashes, alone, run_at, error)
+            WHERE job.id = decided.id
+            """)
 }

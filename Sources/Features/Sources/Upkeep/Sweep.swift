@@ -69,22 +69,30 @@ package struct Sweep: Sendable {
         let (source, space) = (source, space)
         return try await database.write { connection in
             let (statements, rows) = (RowStatements(source), SourceRows(source))
+            try EmbeddingQueue.limitWaiting(on: connection)
             let standings = try rows.take(keys, texts: nil, on: connection).get()
             let free = zip(keys, standings).filter { $0.1 == .same }.map(\.0)
+            // All at once: users may wait for these rows.
+            let asked = try free.compactMap { key in
+                try statements.parameters(for: key).map {
+                    (key, try connection.rowsLater(statements.sweepRow, $0))
+                }
+            }
             let records = try Records.read(free, of: source, on: connection)
             var findings = Findings()
             var wanted: [Key] = []
-            for key in free {
-                guard let parameters = statements.parameters(for: key),
-                    let row = try connection.row(statements.sweepRow, parameters)
-                else { continue }
+            var relabelled: [String: [Key]] = [:]
+            for (key, answer) in asked {
+                guard let row = try answer.get().first else { continue }
                 switch Self.judge(row, space, template, records) {
                 case .right: break
                 case .wanted: wanted.append(key)
-                case .relabel(let status):
-                    try rows.show(status, [key], on: connection)
-                    findings.relabelled += 1
+                case .relabel(let status): relabelled[status, default: []].append(key)
                 }
+            }
+            for (status, keys) in relabelled {
+                try rows.show(status, keys, on: connection)
+                findings.relabelled += keys.count
             }
             let locked = try RowWish(source).want(wanted, on: connection)
             findings.wanted = wanted.count - locked.count
