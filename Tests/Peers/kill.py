@@ -43,7 +43,6 @@ from campaign.user import Workload
 DATABASES = {database.name: database for database in (SQLite, Postgres)}
 # What is promised, and is judged by the many kills of the long form; the short form has few, on a machine that builds.
 TAKEOVER_SECONDS, TAKEOVER_SECONDS_SHORT = 10, 20
-WAIT_LIMIT_SHORT = 400
 QUEUE_SECONDS = 120
 # The quiet sweep compares 500 rows each 5 s, once over the rows and once over the embeddings.
 SWEEP_ROWS, SWEEP_PAUSE = 500, 5
@@ -258,8 +257,6 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     rounds = (LONG if arguments.long else SHORT)[arguments.database]
-    if not arguments.long:
-        Postgres.wait_limit = WAIT_LIMIT_SHORT
     for size in rounds:
         size.is_supervised |= arguments.supervised
         size.is_partitioned &= not arguments.plain

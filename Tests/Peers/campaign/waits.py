@@ -134,7 +134,8 @@ class ServerLog:
 
 
 LOOK = """
-SELECT waiter.pid, waiter.query_start, waiter.application_name, blocker.application_name, left(waiter.query, 100)
+SELECT waiter.pid, waiter.query_start, waiter.application_name, blocker.application_name, left(waiter.query, 100),
+    blocker.pid || ', ' || blocker.state || ': ' || regexp_replace(left(blocker.query, 200), '\s+', ' ', 'g')
 FROM pg_stat_activity AS waiter CROSS JOIN LATERAL unnest(pg_blocking_pids(waiter.pid)) AS by(pid)
     JOIN pg_stat_activity AS blocker ON blocker.pid = by.pid
 WHERE waiter.wait_event_type = 'Lock' AND waiter.application_name LIKE 'user%'
@@ -150,6 +151,8 @@ class WaitWatch:
         self.limit = limit
         #: For each statement that waited: seconds, and who, for whom, what.
         self.waits = {}
+        #: For each of them the milliseconds of the wait at which its blocker was first seen to do something else.
+        self.doings = {}
         self.looks = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -168,12 +171,16 @@ class WaitWatch:
                 rows = []
             now = time.monotonic()
             self.looks += 1
-            present = {(pid, start): (waiter, blocker, query) for pid, start, waiter, blocker, query in rows}
+            present = {(pid, start): (waiter, blocker, query) for pid, start, waiter, blocker, query, _ in rows}
+            doing = {(pid, start): doing for pid, start, *_, doing in rows}
             for statement, said in present.items():
                 seconds, _ = self.waits.get(statement, (0, said))
                 if statement in seen and now - last < GAP_SECONDS:
                     seconds += now - last
                 self.waits[statement] = (seconds, said)
+                seen_doing = self.doings.setdefault(statement, [])
+                if not seen_doing or seen_doing[-1][1] != doing[statement]:
+                    seen_doing.append((1000 * seconds, doing[statement]))
             last, seen = now, set(present)
             time.sleep(LOOK_SECONDS)
 
@@ -186,6 +193,12 @@ class WaitWatch:
                 for seconds, (waiter, blocker, query) in self.waits.values() if 1000 * seconds > self.limit]
 
     def report(self):
-        longest = max((seconds for seconds, _ in self.waits.values()), default=0)
-        return [f"looked every {1000 * self._seconds / max(1, self.looks):.1f} ms: {len(self.waits)} statements of users "
-                f"waited for Millrace, the longest {1000 * longest:.0f} ms"]
+        longest = max(self.waits, key=lambda statement: self.waits[statement][0], default=None)
+        seconds, said = self.waits[longest] if longest else (0, None)
+        lines = [f"looked every {1000 * self._seconds / max(1, self.looks):.1f} ms: {len(self.waits)} statements of users "
+                 f"waited for Millrace, the longest {1000 * seconds:.0f} ms"]
+        if 1000 * seconds > self.limit / 2:
+            waiter, blocker, query = said
+            lines.append(f"    {waiter} for {blocker}: {query!r}; {blocker} meanwhile:")
+            lines += [f"    from {at:.0f} ms: {doing}" for at, doing in self.doings[longest][:12]]
+        return lines

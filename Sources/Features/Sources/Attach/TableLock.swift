@@ -13,7 +13,7 @@ package struct TableLock: Sendable {
     }
 
     /// How long one try stands in line.
-    private static let moment = Duration.milliseconds(80)
+    private static let moment = Duration.milliseconds(50)
     /// How long it is tried in all.
     package var patience = Duration.seconds(60)
     private let database: any Database

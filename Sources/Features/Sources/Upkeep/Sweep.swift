@@ -41,16 +41,16 @@ package struct Sweep: Sendable {
     package func rows(after key: String?, limit: Int) async throws -> (next: String?, findings: Findings) {
         let (source, space) = (source, space)
         let template = try source.template
-        let (page, verdicts) = try await database.read { connection -> ([Row], [Verdict]) in
+        let (page, records) = try await database.read { connection -> ([Row], Records) in
             // Rows that the backfill has not passed are its to judge: they may hold vectors to be taken over.
-            guard try SourceStore().find(source.id, on: connection)?.state == .active else { return ([], []) }
+            guard try SourceStore().find(source.id, on: connection)?.state == .active else { return ([], Records()) }
             let page = try Backfill.page(after: key, source, limit: limit, wholeVectors: false, on: connection)
-            let records = try Records.read(page.map { Key(literal: $0.text(0)) }, of: source, on: connection)
-            return (page, page.map { Self.judge($0, space, template, records) })
+            return (page, try Records.read(page.map { Key(literal: $0.text(0)) }, of: source, on: connection))
         }
         var findings = Findings()
         findings.rows = page.count
-        let suspects = zip(page, verdicts).filter { $0.1 != .right }.map(\.0)
+        // After the transaction, for whose end a user may wait who wants the whole table.
+        let suspects = page.filter { Self.judge($0, space, template, records) != .right }
         if !suspects.isEmpty {
             findings += try await mend(suspects.map { Key(literal: $0.text(0)) }, template)
         }

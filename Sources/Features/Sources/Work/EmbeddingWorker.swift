@@ -55,6 +55,8 @@ package actor EmbeddingWorker {
     var inModel: [Int64: ContinuousClock.Instant] = [:]
     var totals = SettledCounts()
     var description: (device: String, model: String, endpoint: String?)?
+    /// Whether the present incarnation's row says all of it.
+    private var isAnnounced = false
     var sources: [SourceID: Source] = [:]
     var turn = 0
     var claimSize: ClaimSize
@@ -94,21 +96,27 @@ package actor EmbeddingWorker {
         id = try await database.write { connection in
             try WorkerStore().register(introduction, now: .now(), on: connection)
         }
+        isAnnounced = false
     }
 
-    /// Says that the model is loaded and where queries are answered.
+    /// Says that the model is loaded and where queries are answered; with a later beat, where the database is away.
     package func ready(device: String, model: String, endpoint: String?) async throws {
         description = (device, model, endpoint)
-        try await announce()
+        do {
+            try await announce()
+        } catch let error as DatabaseError where error.isRetryable {
+            logger.warning("what this worker is could not be written yet", metadata: ["error": "\(error)"])
+        }
     }
 
     private func announce() async throws {
-        guard let id, let description else { return }
+        guard let id, let description, !isAnnounced else { return }
         try await database.write { connection in
             try WorkerStore().ready(
                 id, device: description.device, model: description.model, endpoint: description.endpoint,
                 on: connection)
         }
+        isAnnounced = true
     }
 
     /// Stop claiming; ``work()`` returns when what is in hand is settled.
@@ -148,8 +156,8 @@ package actor EmbeddingWorker {
                 logger.warning(
                     "this worker was declared lost; it begins a new incarnation", metadata: ["worker.id": "\(id)"])
                 try await register()
-                try await announce()
             }
+            try await announce()
             for neighbour in neighbours.look(at: beats, now: now) where neighbour != id {
                 try await rescuer.declareLost(
                     neighbour, because: "its beat stood still for \(settings.neighbourLease)")
