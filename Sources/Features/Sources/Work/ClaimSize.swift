@@ -1,7 +1,8 @@
 import Core
 
 /// How many rows a worker claims: as many as its model gets through in a moment, so that what is in its hands when it dies
-/// is soon done by others, on a slow or busy machine as on a fast one.
+/// is soon done by others, on a slow or busy machine as on a fast one. By halves and doubles of what was set: the runtime
+/// keeps something for every size of batch that it meets.
 struct ClaimSize {
     /// Rows of the next claim.
     private(set) var rows: Int
@@ -20,14 +21,20 @@ struct ClaimSize {
     init(most: Int, time: Duration) {
         self.most = most
         self.time = time
-        rows = min(Self.first, most)
+        var rows = most
+        while rows > Self.first { rows /= 2 }
+        self.rows = rows
     }
 
     /// Learns from a batch of `count` rows that was inside the model for `duration`.
     mutating func note(_ count: Int, took duration: Duration) {
         // A few rows say little: each call of the model has a cost of its own.
         guard count * 2 > rows, duration > .zero else { return }
-        let suited = Double(count) * time.seconds / duration.seconds
-        rows = max(min(Self.least, most), Int(min(suited, Double(rows * 2), Double(most))))
+        let suited = Int(Double(count) * time.seconds / duration.seconds)
+        if suited >= rows * 2 {
+            rows = min(rows * 2, most)
+        } else {
+            while rows > suited, rows / 2 >= Self.least { rows /= 2 }
+        }
     }
 }

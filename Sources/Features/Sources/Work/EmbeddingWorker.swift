@@ -16,7 +16,7 @@ package actor EmbeddingWorker {
         /// Rows per claim at most (`BATCH_SIZE`).
         package var batchSize = 512
         /// How long a batch may be inside the model: where it takes longer, claims are made smaller.
-        package var batchTime = Duration.seconds(1)
+        package var batchTime = Duration.seconds(1.5)
         /// Batches inside the model at the same time, so that it never waits for a settlement.
         package var batchesInModel = 2
         /// The fallback where no change was noticed (`POLL_INTERVAL`).
