@@ -211,7 +211,7 @@ def judge_takeovers(takeovers, limit):
         return ["no kill hit a worker that held jobs"]
     undisturbed = [takeover for takeover in takeovers if not takeover[2]]
     for name, column, chosen in [
-        ("freed", 0, undisturbed), ("claimed again", 1, undisturbed), ("claimed again, also with the server or the lock away", 1, takeovers),
+        ("freed", 0, undisturbed), ("claimed again", 1, undisturbed), ("claimed again, also with the server, the lock or all workers away", 1, takeovers),
     ]:
         seconds = [takeover[column] for takeover in chosen] or [0]
         say(f"takeover of a killed worker's last job, {name}: {len(chosen)} kills, p50 {percentile(seconds, 0.5):.2f} s, "

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 
-from .processes import wait_ready
+from .processes import is_zombie, parent, wait_ready
 from .takeover import Takeover
 
 # A kill that is to hit a worker at work waits at most this long for it to have some.
@@ -176,21 +176,3 @@ class Firing:
             self._note(f"SIGCONT of worker {pid}")
 
         self._later(fault.pause, go_on)
-
-
-def stat_fields(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()
-    except OSError:
-        return None
-
-
-def parent(pid):
-    fields = stat_fields(pid)
-    return int(fields[1]) if fields else None
-
-
-def is_zombie(pid):
-    fields = stat_fields(pid)
-    return fields is None or fields[0] == "Z"

@@ -174,3 +174,27 @@ def wait_ready(house, place, seconds=60):
             raise RuntimeError("the server ended before it was ready:\n" + "\n".join(place.tail()))
         time.sleep(0.05)
     raise RuntimeError(f"the server was not ready within {seconds} s:\n" + "\n".join(place.tail()))
+
+
+def stat_fields(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def parent(pid):
+    fields = stat_fields(pid)
+    return int(fields[1]) if fields else None
+
+
+def is_zombie(pid):
+    fields = stat_fields(pid)
+    return fields is None or fields[0] == "Z"
+
+
+def is_running(pid):
+    """Whether it lives and is not stopped."""
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] not in ("Z", "T")

@@ -4,10 +4,14 @@ import threading
 import time
 
 from .plan import TABLE
+from .processes import is_running
 
 # Longer than any user here holds the database's lock: only a process that was stopped while it held it takes so long, and
 # then SQLite lets nobody write, neither users nor who would rescue. A server that is away lets nobody either.
 LOCKED_SECONDS = 3
+# For so long nobody is left who could take over: every worker is killed, stopped or loads its model. One kill alone leaves
+# two.
+ALONE_SECONDS = 2
 
 
 class Takeover:
@@ -20,7 +24,8 @@ class Takeover:
         self.freed = {}
         #: (seconds until freed, seconds until claimed again, whether it had been inside the model) of each job.
         self.seconds = []
-        #: Whether, before the jobs were freed, the server was killed, which finds lost workers, or nobody could write.
+        #: Whether, before the jobs were freed, the server was killed, which finds lost workers, or nobody could write; or
+        #: whether, before they were claimed again, no worker was left.
         self.is_disturbed = False
 
     def __str__(self):
@@ -32,7 +37,7 @@ class Takeover:
         inside = [seconds for seconds in self.seconds if seconds[2]]
         others = [seconds for seconds in self.seconds if not seconds[2]]
         parts = [f"{name}: {shown(part)}" for name, part in [("inside the model", inside), ("not inside", others)] if part]
-        return f"takeover of kill {self.kill}{' (server or lock away meanwhile)' if self.is_disturbed else ''}: {', '.join(parts)}"
+        return f"takeover of kill {self.kill}{' (server, lock or all workers away meanwhile)' if self.is_disturbed else ''}: {', '.join(parts)}"
 
 
 class TakeoverWatch:
@@ -53,9 +58,15 @@ class TakeoverWatch:
         self._prober.start()
 
     def _probe(self):
-        """Asks again and again whether one could write; whoever waits for a takeover meanwhile is disturbed."""
+        """Asks again and again whether one could write, and whether a worker is left; whoever waits for a takeover
+        meanwhile is disturbed."""
         connection = self._database.patient("campaign probe")
+        worked = time.monotonic()
         while not self._ended.is_set():
+            if self._somebody_works(connection):
+                worked = time.monotonic()
+            elif time.monotonic() - worked > ALONE_SECONDS:
+                self.disturb(even_freed=True)
             began = time.monotonic()
             try:
                 self._database.probe(connection)
@@ -65,14 +76,22 @@ class TakeoverWatch:
                 self.disturb()
             time.sleep(0.25)
 
+    def _somebody_works(self, connection):
+        try:
+            pids = connection.execute(
+                f"SELECT pid FROM {self._database.table('worker')} WHERE state = 'ready'").fetchall()
+        except self._database.Error:
+            return True  # The lock's part of the probe tells.
+        return any(is_running(pid) for (pid,) in pids)
+
     def add(self, takeover):
         with self._lock:
             self._open.append(takeover)
 
-    def disturb(self):
+    def disturb(self, even_freed=False):
         with self._lock:
             for takeover in self._open:
-                if len(takeover.freed) < len(takeover.waiting):
+                if even_freed or len(takeover.freed) < len(takeover.waiting):
                     takeover.is_disturbed = True
 
     def end(self):

@@ -28,7 +28,7 @@ extension EmbeddingQueue {
             let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
             let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
             try jobs.requeue(mine, on: connection)
-            try Self.show("pending", mine, on: connection)
+            try Self.show("pending", mine, patience: Self.tablePatienceWithJobs, on: connection)
             return standings.filter { $0.1 == .locked }.map(\.0)
         }
     }
@@ -181,7 +181,7 @@ extension EmbeddingQueue {
     /// Puts the rows of rescued jobs right: freed ones wait again, held ones show as failed. Part of the rescue's
     /// transaction; a row that is gone or locked, or a table that cannot be read, holds nothing up.
     package static func showRescued(_ rescue: JobStore.Rescue, on connection: any Connection) throws {
-        try show("pending", rescue.freed, on: connection)
-        try show("failed", rescue.held, on: connection)
+        try show("pending", rescue.freed, patience: tablePatienceWithJobs, on: connection)
+        try show("failed", rescue.held, patience: tablePatienceWithJobs, on: connection)
     }
 }

@@ -22,7 +22,10 @@ package struct EmbeddingQueue: Sendable {
     var rowsPerBody: Int { database.dialect == .sqlite ? 32 : 50 }
 
     /// How long a transaction waits behind whoever has the whole table locked.
-    private static let tablePatience = Duration.seconds(1)
+    static let tablePatience = Duration.seconds(1)
+    /// The same where the transaction has jobs already. Whoever truncates the table has the table first and wants the jobs
+    /// then: before PostgreSQL calls that a deadlock and ends the user's statement, this one has given up.
+    static let tablePatienceWithJobs = Duration.milliseconds(10)
     /// How long a process may stand still in a transaction that has users' rows or tables, before PostgreSQL ends it and
     /// gives them back: one that is stopped must not make users wait.
     static let stillness = Duration.milliseconds(50)
@@ -91,9 +94,11 @@ package struct EmbeddingQueue: Sendable {
 
     /// Writes a status into the rows of `jobs`, best effort: rows that are gone or that a user's transaction has, tables
     /// that cannot be read and rows whose own constraints refuse the word are passed by.
-    static func show(_ status: String, _ jobs: [Job], on connection: any Connection) throws {
+    static func show(
+        _ status: String, _ jobs: [Job], patience: Duration = tablePatience, on connection: any Connection
+    ) throws {
         guard !jobs.isEmpty else { return }
-        try limitWaiting(on: connection)
+        try limitWaiting(patience: patience, on: connection)
         for (source, jobs) in Dictionary(grouping: jobs, by: \.source) {
             guard let source = try SourceStore().find(source, on: connection) else { continue }
             do {
@@ -112,7 +117,7 @@ package struct EmbeddingQueue: Sendable {
     /// A lock of the whole table (ALTER TABLE, TRUNCATE) is the only thing that these transactions wait for, and not long;
     /// and nobody waits long for them.
     static func limitWaiting(
-        stillness: Duration = stillness, on connection: any Connection
+        patience: Duration = tablePatience, stillness: Duration = stillness, on connection: any Connection
     ) throws(DatabaseError) {
         guard connection.dialect == .postgres else { return }
         _ = try connection.row(
@@ -121,7 +126,7 @@ package struct EmbeddingQueue: Sendable {
                     SELECT pg_catalog.set_config('lock_timeout', :wait, true),
                         pg_catalog.set_config('idle_in_transaction_session_timeout', :stillness, true)
                     """),
-            ["wait": milliseconds(tablePatience), "stillness": milliseconds(stillness)])
+            ["wait": milliseconds(patience), "stillness": milliseconds(stillness)])
     }
 
     private static func milliseconds(_ duration: Duration) -> Value {

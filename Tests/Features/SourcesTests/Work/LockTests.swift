@@ -82,6 +82,30 @@ struct LockTests {
         #expect(try shop.shell("SELECT count(*) FROM millrace_job;") == "20")
     }
 
+    @Test func `who truncates the table is no deadlock's victim of a rescue`() async throws {
+        let (shop, _) = try await shop()
+        let (worker, jobs) = try await shop.claim()
+        let (rescued, locked) = (Gate(), Gate())
+        let rescue = Task {
+            try await shop.database.write { connection in
+                let rescue = try JobStore().rescue(worker, error: "a test says so", on: connection)
+                rescued.open()
+                locked.wait()
+                try EmbeddingQueue.showRescued(rescue, on: connection)
+            }
+        }
+        await rescued.passed()
+        // Has the table, and then wants the jobs that the rescue has.
+        let truncation = Task { try shop.shell("TRUNCATE parts_master_features;") }
+        while try await shop.waiters() == 0 { await Task.yield() }
+        locked.open()
+        try await rescue.value
+        #expect(try await !truncation.value.contains("deadlock"))
+        #expect(try shop.shell("SELECT count(*) FROM parts_master_features;") == "0")
+        #expect(try shop.shell("SELECT count(*) FROM millrace_job WHERE state = 'running';") == "0")
+        #expect(jobs.count == 20)
+    }
+
     @Test func `a worker goes on beside an idle transaction, and keeps what it cannot write`() async throws {
         let (shop, source) = try await shop()
         let user = try Psql(shop.place.address)
@@ -181,5 +205,19 @@ struct LockTests {
         await worker.drain()
         try await work
         try await shop.expectInStep(source)
+    }
+}
+
+extension Workshop {
+    /// Sessions that wait for a transaction of another's to end.
+    fileprivate func waiters() async throws -> Int64 {
+        try await database.read { connection in
+            try connection.row(
+                SQL(
+                    postgres: """
+                        SELECT count(*) FROM pg_stat_activity
+                        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'TRUNCATE%'
+                        """))?.integer(0) ?? 0
+        }
     }
 }
