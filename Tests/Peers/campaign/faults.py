@@ -52,14 +52,18 @@ class Firing:
         try:
             for fault in self.plan.faults:
                 while time.monotonic() < self._began + fault.at:
-                    time.sleep(min(0.1, max(0, self._began + fault.at - time.monotonic())))
-                    for place in [self.server, *self.workers]:
-                        place.notice()
+                    self._wait(min(0.1, max(0, self._began + fault.at - time.monotonic())))
                 self.deeds[fault.kind](fault)
                 self.counts[fault.kind] += 1
                 self.progress(self.counts)
         except Exception as error:  # Told at the end of the round; the campaign has failed.
             self.errors.append(f"the firing ended early: {error!r}")
+
+    def _wait(self, seconds):
+        """Sleeps, and starts again whoever ended by itself, or a wait for somebody who lives would not end."""
+        time.sleep(seconds)
+        for place in [self.server, *self.workers]:
+            place.notice()
 
     def _note(self, text):
         self.log.append(f"{time.monotonic() - self._began:7.2f} s  {text}")
@@ -106,7 +110,7 @@ class Firing:
                     if self._held(candidate[0]):
                         time.sleep(fault.delay)
                         return candidate
-            time.sleep(0.01)
+            self._wait(0.01)
 
     # What
 
@@ -135,7 +139,7 @@ class Firing:
 
     def _kill_server(self, fault):
         while not self.server.lives():
-            time.sleep(0.01)
+            self._wait(0.01)
         self.watch.disturb()
         self.server.kill()
         self._note(f"kill -9 of the server, {fault.pause:.2f} s")

@@ -87,7 +87,7 @@ extension JobStore {
         guard !jobs.isEmpty else { return }
         switch connection.dialect {
         case .sqlite: try connection.runMany(Self.requeueOneSQL, jobs.map(claimParameters))
-        case .postgres: try connection.run(Self.requeueSQL, claimParameters(jobs))
+        case .postgres: try connection.runLater(Self.requeueSQL, claimParameters(jobs))
         }
         connection.notify()
     }

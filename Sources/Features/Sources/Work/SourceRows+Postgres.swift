@@ -115,7 +115,7 @@ extension SourceRows {
     func showInPostgres(_ status: String, _ keys: [Key], on connection: any Connection) throws(DatabaseError) {
         let columns = definition.key.map { Identifier($0) }
         let pairs = columns.map { "t.\($0) = free.\($0)" }.joined(separator: " AND ")
-        try connection.run(
+        try connection.runLater(
             SQL(
                 postgres: """
                     WITH free AS MATERIALIZED (
