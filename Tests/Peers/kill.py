@@ -43,6 +43,8 @@ from campaign.user import Workload
 DATABASES = {database.name: database for database in (SQLite, Postgres)}
 # What is promised, and is judged by the many kills of the long form; the short form has few, on a machine that builds.
 TAKEOVER_SECONDS, TAKEOVER_SECONDS_SHORT = 10, 20
+# From so many on, a quarter of them must have been undisturbed, or there is nothing to judge by.
+MANY_KILLS = 20
 # The same for the milliseconds that a user's statement waits for Millrace: the short form runs debug builds, the long one
 # keeps to the promise of 100.
 WAIT_LIMIT_SHORT = 300
@@ -219,6 +221,8 @@ def judge_takeovers(takeovers, limit):
         seconds = [takeover[column] for takeover in chosen] or [0]
         say(f"takeover of a killed worker's last job, {name}: {len(chosen)} kills, p50 {percentile(seconds, 0.5):.2f} s, "
             f"p99 {percentile(seconds, 0.99):.2f} s, longest {max(seconds):.2f} s")
+    if len(takeovers) >= MANY_KILLS and len(undisturbed) * 4 < len(takeovers):
+        return [f"only {len(undisturbed)} of {len(takeovers)} takeovers can be judged: was any worker ready?"]
     worst = percentile([claimed for _, claimed, _ in undisturbed] or [0], 0.99)
     return [f"takeover p99 is {worst:.1f} s, over {limit} s"] if worst > limit else []
 

@@ -109,7 +109,9 @@ extension DatabaseError {
                 ? "\(start)ALTER … OWNER TO \(role), or the statement itself"
                 : "\(start)GRANT for what the statement does"
         }
-        let (kind, name) = (object.prefix { $0 != " " }, quoted(String(object.drop { $0 != " " }.dropFirst())))
+        let kind = object.prefix { $0 != " " }
+        let bare = quoted(String(object.drop { $0 != " " }.dropFirst()))
+        let name = ["schema", "database"].contains(kind) ? bare : qualified(bare, in: refusal.statement ?? "")
         let verb = (refusal.statement ?? "").drop { !$0.isLetter }.prefix { $0.isLetter }.uppercased()
         switch kind {
         case "table", "view", "relation":
@@ -124,6 +126,21 @@ extension DatabaseError {
         case "function", "procedure", "routine": return "\(start)GRANT EXECUTE ON FUNCTION \(name) TO \(role)"
         default: return "\(start)GRANT for it"
         }
+    }
+
+    /// The name with its schema, where the statement names one: the server's words never do.
+    private static func qualified(_ name: String, in statement: String) -> String {
+        let plain = name.hasPrefix("\"") ? name : "\"\(name)\""
+        for spelling in [name, plain] {
+            guard let dot = statement.firstRange(of: ".\(spelling)")?.lowerBound, dot > statement.startIndex else { continue }
+            let before = statement[..<dot]
+            let schema =
+                before.last == "\""
+                ? before.dropLast().lastIndex(of: "\"").map { String(before[$0...]) }
+                : String(before.reversed().prefix { $0.isLetter || $0.isNumber || $0 == "_" }.reversed())
+            if let schema, !schema.isEmpty { return "\(schema).\(name)" }
+        }
+        return name
     }
 
     /// As a name is written into SQL, quotes only where it needs them.

@@ -49,7 +49,9 @@ final class PostgresConnection: Connection {
 
     func runLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) {
         guard attempts == 0 else { return _ = try run(statement, parameters) }
-        waiting.append(Execution(statement: try prepare(statement), parameters: parameters))
+        let prepared = try prepare(statement)
+        try sendWaitingIfMany()
+        waiting.append(Execution(statement: prepared, parameters: parameters))
     }
 
     func rowsLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Late<[Row]> {
@@ -58,6 +60,7 @@ final class PostgresConnection: Connection {
             return Late { rows }
         }
         let prepared = try prepare(statement)
+        try sendWaitingIfMany()
         questions += 1
         let question = questions
         waiting.append(
@@ -181,6 +184,17 @@ final class PostgresConnection: Connection {
             if !handle.isInTransaction { ending = error }
             throw error
         }
+    }
+
+    private func sendWaitingIfMany() throws(DatabaseError) {
+        guard waiting.count >= PostgresHandle.pipelined else { return }
+        try guarding { () throws(DatabaseError) in }
+    }
+
+    /// Lets go of what waits, and of this connection in it: the transaction has ended.
+    func forget() {
+        waiting = []
+        answers = [:]
     }
 
     private func sendWaiting() throws(DatabaseError) {

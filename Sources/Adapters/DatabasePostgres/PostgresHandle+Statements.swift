@@ -134,7 +134,7 @@ extension PostgresHandle {
     }
 
     /// Executions that are sent ahead of their answers: what libpq buffers of either is bounded by it.
-    private static let pipelined = 500
+    static let pipelined = 500
 
     private func pipeline(
         _ executions: [Execution], until deadline: ContinuousClock.Instant,

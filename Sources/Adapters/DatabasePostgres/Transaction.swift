@@ -74,6 +74,7 @@ struct Transaction {
     /// Rolls back, where there still is something to. - Returns: what the caller is told.
     private func undone(_ error: any Error, _ canceller: Canceller) -> any Error {
         let state = canceller.disarm()
+        connection.forget()
         if handle.isAlive && !handle.isIdle {
             _ = try? handle.script("ROLLBACK", until: clock.now + options.answerPatience)
         }

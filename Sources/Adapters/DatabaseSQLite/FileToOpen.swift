@@ -32,12 +32,14 @@ struct FileToOpen {
             let reason = String(cString: strerror(errno))
             throw DatabaseError(.cannotOpen, "\(path) cannot be opened (\(reason)): check the path and its rights")
         }
+        guard creating else {
+            throw DatabaseError(
+                .cannotOpen,
+                "there is no database at \(path): check DATABASE_URL, or make one there with millrace serve")
+        }
         let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
         guard folder.isEmpty || stat(folder, &attributes) == 0 else {
             throw DatabaseError(.cannotOpen, "\(path) cannot be opened, its folder does not exist: create \(folder)")
-        }
-        guard creating else {
-            throw DatabaseError(.cannotOpen, "there is no database at \(path): check the path, or create it")
         }
         return path
     }

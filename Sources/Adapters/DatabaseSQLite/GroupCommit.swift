@@ -1,7 +1,7 @@
 import Core
 
-/// Runs waiting bodies one after another inside one transaction, each in a savepoint of its own, so that they share
-/// the disk's flush and still succeed or fail alone.
+/// Runs waiting bodies one after another inside one transaction, each but the first in a savepoint of its own, so that
+/// they share the disk's flush and still succeed or fail alone.
 struct GroupCommit {
     let handle: SQLiteHandle
     let connection: SQLiteConnection

@@ -12,7 +12,7 @@ final class Turnstile {
     private let descriptor: Int32
     private let company: Company
     private(set) var isHeld = false
-    /// Whether this process has rested on its last turn, so that others come first now.
+    /// Whether this process has had its share of the file on its last turn, so that others come first now.
     private var stepsBack = false
     /// The debt as this process knows it.
     private(set) var debt = LockDebt.none

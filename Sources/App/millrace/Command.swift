@@ -33,12 +33,13 @@ extension Command {
         return try await Settings.load(flags: given)
     }
 
-    /// Opens the database for the time of `body`.
+    /// Opens the database for the time of `body`; one that is not there, or that Millrace was never told of, is refused.
     func withDatabase<Result>(
-        _ settings: Settings, convertsToWAL: Bool = false, _ body: (any Database) async throws -> Result
+        _ settings: Settings, making: DatabaseOpening.Making = .nothing, convertsToWAL: Bool = false,
+        _ body: (any Database) async throws -> Result
     ) async throws -> Result {
         try await DatabaseOpening.with(
-            settings, convertsToWAL: convertsToWAL, logger: quietLogger(settings), body)
+            settings, making: making, convertsToWAL: convertsToWAL, logger: quietLogger(settings), body)
     }
 
     /// A logger on stderr that keeps to warnings, for commands that answer and end.

@@ -16,10 +16,10 @@ struct Millrace: AsyncParsableCommand {
 
             Your own table:
 
-              millrace source add --table products --key id --text title,body --into embedding
+              millrace source add --table products --key id --text title --into vec
 
-            Settings come from flags, the environment and millrace.env in the data folder;
-            millrace doctor prints each with its origin.
+            Settings come from flags, the environment and millrace.env in the data folder; millrace doctor prints each \
+            with its origin.
             """,
         version: ThisProcess.version,
         subcommands: [

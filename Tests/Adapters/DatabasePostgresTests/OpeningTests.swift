@@ -124,16 +124,17 @@ struct OpeningTests {
     }
 
     static let denied = [
-        ("SELECT * FROM s.t", "GRANT SELECT ON t TO"),
-        ("UPDATE s.t SET a = 1 WHERE a = 2", "GRANT SELECT, UPDATE ON t TO"),
-        ("DELETE FROM s.t", "GRANT SELECT, DELETE ON t TO"),
-        ("INSERT INTO s.t VALUES (1)", "GRANT SELECT, INSERT ON t TO"),
-        ("TRUNCATE s.t", "GRANT TRUNCATE ON t TO"), ("SELECT nextval('s.q')", "GRANT USAGE ON SEQUENCE q TO"),
+        ("SELECT * FROM s.t", "GRANT SELECT ON s.t TO"),
+        ("SELECT a FROM \"s\".\"t\"", "GRANT SELECT ON \"s\".t TO"),
+        ("UPDATE s.t SET a = 1 WHERE a = 2", "GRANT SELECT, UPDATE ON s.t TO"),
+        ("DELETE FROM s.t", "GRANT SELECT, DELETE ON s.t TO"),
+        ("INSERT INTO s.t VALUES (1)", "GRANT SELECT, INSERT ON s.t TO"),
+        ("TRUNCATE s.t", "GRANT TRUNCATE ON s.t TO"), ("SELECT nextval('s.q')", "GRANT USAGE ON SEQUENCE s.q TO"),
         ("SELECT * FROM hidden.t", "GRANT USAGE ON SCHEMA hidden TO"),
         ("CREATE TABLE s.u(a int)", "GRANT CREATE, USAGE ON SCHEMA s TO"),
-        ("CREATE SCHEMA mine", "GRANT CREATE ON DATABASE"), ("SELECT s.f()", "GRANT EXECUTE ON FUNCTION f TO"),
+        ("CREATE SCHEMA mine", "GRANT CREATE ON DATABASE"), ("SELECT s.f()", "GRANT EXECUTE ON FUNCTION s.f TO"),
         ("ALTER TABLE s.t ADD COLUMN b int", "OWNER TO"),
-        ("SELECT * FROM s.\"Größe \"\"x\"", "GRANT SELECT ON \"Größe \"\"x\" TO"),
+        ("SELECT * FROM s.\"Größe \"\"x\"", "GRANT SELECT ON s.\"Größe \"\"x\" TO"),
     ]
 
     @Test func `a missing privilege is named with its GRANT`() async throws {

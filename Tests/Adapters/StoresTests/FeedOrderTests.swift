@@ -160,7 +160,8 @@ struct FeedOrderTests {
             try connection.feed(Array(1...20))
             try connection.feed([21, 22], inOrder: false)
             _ = try FeedStore().prune(
-                followersSeenSince: Timestamp(microseconds: 0), rows: 1000, limit: 15, on: connection)
+                followersSeenSince: Timestamp(microseconds: 0), rows: 1000, newerThan: Timestamp(microseconds: 0),
+                limit: 15, on: connection)
             for key in Int64(1)...3 { try connection.want(Key([.integer(key)])) }
             let claimed = try jobs.claim(.none, limit: 3, worker: connection.worker(), on: connection)
             try jobs.finish(claimed, on: connection)

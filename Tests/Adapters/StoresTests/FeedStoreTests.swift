@@ -22,8 +22,12 @@ struct FeedStoreTests {
         if case .entries(let entries) = reading { entries.map(\.position) } else { nil }
     }
 
-    private func prune(_ connection: any Connection, rows: Int64 = 1000, limit: Int64 = 1000) throws -> Int {
-        try feed.prune(followersSeenSince: moment(100), rows: rows, limit: limit, on: connection)
+    private func prune(
+        _ connection: any Connection, rows: Int64 = 1000, newerThan age: Timestamp = Timestamp(microseconds: 0),
+        limit: Int64 = 1000
+    ) throws -> Int {
+        try feed.prune(
+            followersSeenSince: moment(100), rows: rows, newerThan: age, limit: limit, on: connection)
     }
 
     @Test(arguments: Dialect.allCases) func `a new feed is empty and at its beginning`(on dialect: Dialect) async throws
@@ -100,6 +104,22 @@ struct FeedStoreTests {
             #expect(try feed.head(on: connection) == 10)
             try connection.feed([7])
             #expect(try positions(feed.read(after: 10, limit: 10, on: connection)) == [11])
+        }
+    }
+
+    @Test(arguments: Dialect.allCases) func `entries that are too old go whoever may want them, as many as are asked for`(
+        on dialect: Dialect
+    ) async throws {
+        try await onTables(dialect) { connection in
+            for (item, second) in [(1, 10), (2, 20), (3, 30), (4, 40)] as [(Int64, Int64)] {
+                try feed.append([item], of: source, now: moment(second), on: connection)
+                _ = try feed.sequence(limit: 9, on: connection)
+            }
+            try feed.follow("slow", at: 0, now: moment(100), on: connection)
+            #expect(try prune(connection, newerThan: moment(10)) == 0)
+            #expect(try prune(connection, newerThan: moment(35), limit: 2) == 2)
+            #expect(try prune(connection, newerThan: moment(35)) == 1)
+            #expect(try positions(feed.read(after: 3, limit: 9, on: connection)) == [4])
         }
     }
 

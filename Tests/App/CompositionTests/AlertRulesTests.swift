@@ -17,6 +17,14 @@ import Testing
         #expect(rule.look(dead: 0, held: 1, now: start) == 1)
     }
 
+    @Test func `is not sent for a few failures a day`() {
+        var rule = FailureRule()
+        for day in 1...30 {
+            #expect(rule.look(dead: day * 4, held: 0, now: start + .seconds(day * 86400)) == nil)
+        }
+        #expect(rule.look(dead: 124, held: 0, now: start + .seconds(30 * 86400 + 599)) == 8)
+    }
+
     @Test func `is not repeated for the same failures`() {
         var rule = FailureRule()
         #expect(rule.look(dead: 9, held: 0, now: start) == 9)

@@ -124,7 +124,7 @@ private struct Shop {
         #expect(copy.values["error"]?.contains("/a/file") == true)
         // Nor does any other command open it.
         let failure = await #expect(throws: TransferError.self) {
-            try await DatabaseOpening.with(shop.settings, logger: Shop.logger) { _ in }
+            try await DatabaseOpening.with(shop.settings, making: .database, logger: Shop.logger) { _ in }
         }
         #expect(failure.map { Failure($0).exit } == .config)
     }
@@ -152,7 +152,7 @@ private struct Shop {
         try await shop.change("CREATE ROLE \(role)")
         try await shop.change("ALTER DATABASE \(shop.place.name) SET role = '\(role)'")
         let failure = await #expect(throws: Failure.self) {
-            try await DatabaseOpening.with(shop.settings, logger: Shop.logger) { _ in }
+            try await DatabaseOpening.with(shop.settings, making: .database, logger: Shop.logger) { _ in }
         }
         #expect(failure?.exit == .noPermission)
         #expect(failure?.message.contains("millrace db migrate") == true)
@@ -164,7 +164,7 @@ private struct Shop {
             GRANT SELECT ON ALL SEQUENCES IN SCHEMA millrace TO \(role);
             ALTER DATABASE \(shop.place.name) SET role = '\(role)';
             """)
-        try await DatabaseOpening.with(shop.settings, logger: Shop.logger) { database in
+        try await DatabaseOpening.with(shop.settings, making: .database, logger: Shop.logger) { database in
             _ = try await database.read { try SourceStore().all(on: $0) }
         }
         try await shop.change("SET ROLE NONE; DROP OWNED BY \(role); ALTER DATABASE \(shop.place.name) RESET role")

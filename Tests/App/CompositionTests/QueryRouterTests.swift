@@ -58,7 +58,7 @@ private struct NamedEmbedder: Embedder {
         try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: home) }
         let settings = try await Settings.load(environment: ["MILLRACE_HOME": home])
-        try await DatabaseOpening.with(settings, logger: Self.logger, body)
+        try await DatabaseOpening.with(settings, making: .database, logger: Self.logger, body)
     }
 
     private func enter(

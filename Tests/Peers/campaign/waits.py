@@ -133,7 +133,7 @@ class ServerLog:
         return lines
 
 
-LOOK = """
+LOOK = r"""
 SELECT waiter.pid, waiter.query_start, waiter.application_name, blocker.application_name, left(waiter.query, 100),
     blocker.pid || ', ' || blocker.state || ': ' || regexp_replace(left(blocker.query, 200), '\s+', ' ', 'g')
 FROM pg_stat_activity AS waiter CROSS JOIN LATERAL unnest(pg_blocking_pids(waiter.pid)) AS by(pid)

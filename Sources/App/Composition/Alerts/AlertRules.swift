@@ -19,20 +19,31 @@ struct AlertPause: Sendable {
 
 /// Decides when repeated failure is worth a call: pure, so that a test can drive it.
 struct FailureRule: Sendable {
-    /// New failures since the last alert that are worth one; a held job always is.
+    /// New failures within ``window`` and since the last alert that are worth one; a held job always is.
     let threshold: Int
+    let window: Duration
     private var pause = AlertPause(.seconds(300))
     private var alerted = 0
+    /// What was failed at moments of change, oldest first; the first of them is the last from before the window.
+    private var looks: [(moment: ContinuousClock.Instant, failed: Int)] = []
 
-    init(threshold: Int = 5) {
+    init(threshold: Int = 5, window: Duration = .seconds(600)) {
         self.threshold = threshold
+        self.window = window
     }
 
-    /// Takes the present number of dead and held jobs. - Returns: how many are new, where that is worth an alert.
+    /// Takes the present number of dead and held jobs. What had failed before the first look counts as new.
+    ///
+    /// - Returns: how many are new, where that is worth an alert.
     mutating func look(dead: Int, held: Int, now: ContinuousClock.Instant) -> Int? {
         let failed = dead + held
-        if failed < alerted { alerted = failed }
-        let new = failed - alerted
+        if looks.isEmpty { looks = [(now, 0)] }
+        // Those that were retried are counted afresh.
+        alerted = min(alerted, failed)
+        for index in looks.indices { looks[index].failed = min(looks[index].failed, failed) }
+        if looks.last?.failed != failed { looks.append((now, failed)) }
+        while looks.count > 1, looks[1].moment.duration(to: now) >= window { looks.removeFirst() }
+        let new = failed - max(alerted, looks[0].failed)
         guard new >= threshold || (held > 0 && new > 0), pause.isOver(now) else { return nil }
         alerted = failed
         return new

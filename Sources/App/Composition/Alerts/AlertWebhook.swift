@@ -47,7 +47,10 @@ actor AlertWebhook {
     }
 
     /// One look; call it every few seconds.
-    func tick(now: ContinuousClock.Instant) async throws {
+    ///
+    /// - Parameter calls: whether this server is the one that calls. The others look too, so that one who takes over knows
+    ///   what was told.
+    func tick(now: ContinuousClock.Instant, calls: Bool) async throws {
         let (counts, workers, line) = try await database.read { connection in
             let jobs = JobStore()
             return (
@@ -55,17 +58,20 @@ actor AlertWebhook {
                 try jobs.line(on: connection)
             )
         }
-        if let new = failure.look(dead: counts["dead"] ?? 0, held: counts["held"] ?? 0, now: now) {
+        let new = failure.look(dead: counts["dead"] ?? 0, held: counts["held"] ?? 0, now: now)
+        let lost = loss.look(workers, now: now)
+        let age = age.look(line, now: now)
+        guard calls else { return }
+        if let new {
             let failures = try await StatusReader(database: database).read().failures
             await send(
                 Alert(event: "rows_failed", newFailures: new, failures: Array(failures.prefix(10)), jobs: counts))
         }
-        let lost = loss.look(workers, now: now)
         if !lost.isEmpty {
             let lost = lost.map { Alert.Worker(name: $0.name, host: $0.host, pid: $0.pid) }
             await send(Alert(event: "worker_lost", workers: lost, jobs: counts))
         }
-        if let age = age.look(line, now: now) {
+        if let age {
             await send(Alert(event: "queue_old", waitedSeconds: Int(age.seconds), jobs: counts))
         }
     }

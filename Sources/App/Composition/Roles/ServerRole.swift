@@ -89,7 +89,7 @@ package struct ServerRole: Sendable {
                     },
                     part("alerts") {
                         try await Self.repeatedly(.seconds(5), logger) {
-                            try await alert?.tick(now: .now)
+                            try await alert?.tick(now: .now, calls: await scheduler.isLeader)
                             return false
                         }
                     },

@@ -13,19 +13,29 @@ import Musl
 
 /// Opens the database that `DATABASE_URL` names and brings its schema up to date.
 package enum DatabaseOpening {
-    /// Opens it, runs `body` and closes it again, also where `body` throws.
+    /// What may be made where there is nothing yet.
+    package enum Making {
+        /// Nothing: a path that is mistyped gets a sentence, and a database of somebody's own stays as it is.
+        case nothing
+        /// Millrace's tables, in a database that is there.
+        case tables
+        /// The file too, where it is SQLite's.
+        case database
+    }
+
+    /// Opens it, brings Millrace's tables up to date, runs `body` and closes it again, also where `body` throws.
     ///
     /// - Parameter convertsToWAL: the user has agreed that an existing file may be turned to WAL mode.
     package static func with<Result>(
-        _ settings: Settings, convertsToWAL: Bool = false, logger: Logger,
+        _ settings: Settings, making: Making = .nothing, convertsToWAL: Bool = false, logger: Logger,
         _ body: (any Database) async throws -> Result
     ) async throws -> Result {
-        try await open(settings, convertsToWAL: convertsToWAL, logger: logger).closing(body)
+        try await open(settings, making: making, convertsToWAL: convertsToWAL, logger: logger).closing(body)
     }
 
     /// What is damaged, a sentence each; empty where all is whole. A server looks after its own files.
     package static func faults(_ settings: Settings, logger: Logger) async throws -> [String] {
-        try await with(settings, logger: logger) { database in
+        try await looking(settings, logger: logger) { database in
             guard let sqlite = database as? SQLiteDatabase else { return [] }
             return try await sqlite.integrityCheck()
         }
@@ -37,17 +47,20 @@ package enum DatabaseOpening {
     }
 
     /// Opens the database as it is for the time of `body`: nothing is created, nothing brought up to date.
-    static func looking<Answer>(
-        _ settings: Settings, logger: Logger, _ body: (any Database) async throws -> Answer
+    package static func looking<Answer>(
+        _ settings: Settings, convertsToWAL: Bool = false, logger: Logger,
+        _ body: (any Database) async throws -> Answer
     ) async throws -> Answer {
-        try await connect(settings, creates: false, logger: logger).closing(body)
+        try await connect(settings, creates: false, convertsToWAL: convertsToWAL, logger: logger).closing(body)
     }
 
     static func open(
-        _ settings: Settings, convertsToWAL: Bool = false, logger: Logger
+        _ settings: Settings, making: Making = .database, convertsToWAL: Bool = false, logger: Logger
     ) async throws -> any Database {
-        let database = try await connect(settings, convertsToWAL: convertsToWAL, logger: logger)
+        let database = try await connect(
+            settings, creates: making == .database, convertsToWAL: convertsToWAL, logger: logger)
         do {
+            if making == .nothing { try await requireTables(settings, database) }
             try await migrate(database)
             try await TransferMark.requireNone(in: database)
         } catch {
@@ -55,6 +68,14 @@ package enum DatabaseOpening {
             throw error
         }
         return database
+    }
+
+    private static func requireTables(_ settings: Settings, _ database: any Database) async throws {
+        guard try await database.missingMigrations().count == Migration.all.count else { return }
+        throw Failure(
+            .config,
+            "\(Setting.database.shown(settings.databaseURL)) has no tables of Millrace's: attach one of yours with millrace source add, or check DATABASE_URL"
+        )
     }
 
     /// A role that may not change the schema needs nobody's leave where the schema is up to date.

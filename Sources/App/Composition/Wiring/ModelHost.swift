@@ -50,7 +50,7 @@ package actor ModelHost: EmbedderProvider {
         let store = settings.modelStore
         let manifest = try store.manifest(named: model)
         let folder = store.folder(of: manifest)
-        _ = try folder.graph()
+        try folder.requirePresent()
         var inference = OpenVINOSettings(
             runtimeFolder: store.runtimeFolder, device: Device(rawValue: settings.value(.device).value) ?? .auto,
             precision: Precision(rawValue: settings.value(.precision).value))

@@ -1,4 +1,5 @@
 package import Core
+import Messages
 package import Serve
 import Sources
 
@@ -48,7 +49,7 @@ package struct StatusReader: Sendable {
                 FailureGroup(
                     collection: names[group.source] ?? "?", reason: group.reason, count: group.count,
                     example: .init(key: group.example.key.description, error: group.example.error),
-                    hint: Self.hint(for: group.reason))
+                    hint: Messages.text(.hint(for: group.reason), .en))
             })
     }
 
@@ -115,17 +116,5 @@ package struct StatusReader: Sendable {
             seenSecondsAgo: max(0, ((now - worker.beatAt).seconds * 10).rounded() / 10),
             succeeded: worker.succeeded, failed: worker.failed, skipped: worker.skipped, truncated: worker.truncated,
             ratePerSecond: (state == .lost ? 0 : worker.rate * 10).rounded() / 10)
-    }
-
-    /// What to do about failures of one reason.
-    static func hint(for reason: String) -> String {
-        switch reason {
-        case JobStore.heldReason:
-            "the worker died each time this row was embedded alone: look at its text, edit it, or retry after an update"
-        case "not_text": "the text column holds a blob: store text, then retry"
-        case "outOfMemory": "the text alone does not fit into memory: shorten it, or give the worker more"
-        case "runtimeFailure": "the inference runtime failed: see the worker's log, then retry"
-        default: "see the error, mend the row, then retry"
-        }
     }
 }

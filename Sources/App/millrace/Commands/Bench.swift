@@ -6,7 +6,11 @@ import Messages
 struct Bench: Command {
     static let configuration = CommandConfiguration(
         abstract: "Measure this machine: texts per second through the model, alone.",
-        discussion: "The full comparison with other programs is make bench in a checkout.")
+        discussion: """
+              millrace bench --texts 500
+
+            The full comparison with other programs is make bench in a checkout.
+            """)
 
     @OptionGroup var options: SharedOptions
     @OptionGroup var output: JSONOption

@@ -7,6 +7,8 @@ extension DatabaseCommand {
         static let configuration = CommandConfiguration(
             abstract: "Check that the database is whole and every row in step. Changes nothing.",
             discussion: """
+                  millrace db check
+
                 Reads every row of every attached table, and works beside a running server. Exits 1 where a check fails; \
                 every failed check says what to do.
                 """)

@@ -13,7 +13,9 @@ struct DatabaseCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Bring Millrace's tables up to date, and say what was done.",
             discussion: """
-                Every command does this when it opens the database. Run it by hand, as the owner of Millrace's tables, where \
+                  millrace db migrate
+
+                Every command does this for a database that has Millrace's tables. Run it by hand, as the owner of Millrace's tables, where \
                 workers and servers connect with a role that may change no tables.
                 """)
 

@@ -10,7 +10,11 @@ import Sources
 struct Doctor: Command {
     static let configuration = CommandConfiguration(
         abstract: "Print every setting with its origin, and check what Millrace needs.",
-        discussion: "Exits 1 where a check fails; every failed check says what to do.")
+        discussion: """
+              millrace doctor
+
+            Exits 1 where a check fails; every failed check says what to do.
+            """)
 
     @OptionGroup var options: SharedOptions
     @OptionGroup var output: JSONOption
@@ -57,8 +61,11 @@ struct Doctor: Command {
         for line in report.settings { table.add([line.name, line.origin, line.value]) }
         table.lines(width: terminal.width).forEach(terminal.result)
         terminal.result("")
+        let words = (terminal.text(.doctorOk), terminal.text(.doctorFail))
+        let width = max(words.0.columns, words.1.columns)
         for check in report.checks {
-            terminal.result("\(check.isWell ? "ok   " : "fail ") \(check.name): \(check.detail)", hanging: 6)
+            let word = (check.isWell ? words.0 : words.1).padded(to: width)
+            terminal.result("\(word) \(check.name): \(check.detail)", hanging: width + 2)
         }
     }
 
@@ -68,7 +75,11 @@ struct Doctor: Command {
             ? .init(name: "runtime", isWell: true, detail: store.runtimeFolder)
             : .init(
                 name: "runtime", isWell: false,
-                detail: "not in \(store.runtimeFolder): fetch it with millrace models pull \(settings.model)")
+                detail: text(.doctorRuntimeMissing, ["folder": store.runtimeFolder, "model": settings.model]))
+    }
+
+    private func text(_ message: Message, _ values: [String: String] = [:]) -> String {
+        Terminal.shared.text(message, values)
     }
 
     private func access(_ settings: Settings) -> Report.Check {
@@ -82,50 +93,77 @@ struct Doctor: Command {
     private func model(_ settings: Settings) -> Report.Check {
         do {
             let state = try settings.modelStore.verify(settings.model)
-            return state == .present
-                ? .init(name: "model", isWell: true, detail: "\(settings.model), every checksum right")
-                : .init(
-                    name: "model", isWell: false,
-                    detail: "\(settings.model) is \(state.word): fetch it with millrace models pull \(settings.model)")
+            return .init(
+                name: "model", isWell: state == .present,
+                detail: state == .present
+                    ? text(.doctorModelWhole, ["model": settings.model])
+                    : text(.doctorModelNotWhole, ["model": settings.model, "state": text(state.message)]))
         } catch {
             return .init(name: "model", isWell: false, detail: error.message)
         }
     }
 
     private func database(_ settings: Settings) async -> [Report.Check] {
+        let place = Setting.database.shown(settings.databaseURL)
+        guard !isNew(settings) else {
+            return [.init(name: "database", isWell: true, detail: text(.doctorDatabaseNew, ["place": place]))]
+        }
         do {
-            let place = Setting.database.shown(settings.databaseURL)
-            let faults = try await DatabaseOpening.faults(settings, logger: quietLogger(settings))
-            var checks = [
-                Report.Check(
-                    name: "database", isWell: faults.isEmpty,
-                    detail: faults.isEmpty
-                        ? "\(place), whole"
-                        : "\(place) is damaged (\(faults.prefix(3).joined(separator: "; "))): restore a backup")
-            ]
-            let (sources, workers) = try await withDatabase(settings) { database in
-                let sources = try await database.read { connection in
-                    try SourceStore().all(on: connection).map { ($0, try ObjectCheck($0).missing(on: connection)) }
-                }
-                return (sources, try await StatusReader(database: database).read().workers.filter { $0.state != .lost })
-            }
-            for (source, missing) in sources {
-                checks.append(
+            let logger = quietLogger(settings)
+            let faults = try await DatabaseOpening.faults(settings, logger: logger)
+            guard faults.isEmpty else {
+                let shown = faults.prefix(3).joined(separator: "; ")
+                return [
                     .init(
-                        name: "source \(source.collection)", isWell: missing.isEmpty || source.state == .suspended,
-                        detail: source.state == .suspended
-                            ? "suspended: millrace source resume \(source.collection)"
-                            : missing.isEmpty
-                                ? "all triggers in place"
-                                : "\(missing.joined(separator: ", ")) gone: a running server makes them anew"))
+                        name: "database", isWell: false,
+                        detail: text(.doctorDatabaseDamaged, ["place": place, "faults": shown]))
+                ]
             }
-            checks.append(
-                .init(
-                    name: "workers", isWell: true,
-                    detail: workers.isEmpty ? "none runs now" : "\(workers.count) alive"))
-            return checks
+            return try await DatabaseOpening.looking(settings, logger: logger) { database in
+                guard try await database.missingMigrations().isEmpty else {
+                    return [
+                        .init(name: "database", isWell: true, detail: text(.doctorDatabaseUnattached, ["place": place]))
+                    ]
+                }
+                return [.init(name: "database", isWell: true, detail: text(.doctorDatabaseWhole, ["place": place]))]
+                    + (try await sources(database)) + [try await workers(database)]
+            }
         } catch {
             return [.init(name: "database", isWell: false, detail: Failure(error).message)]
         }
+    }
+
+    /// Whether nobody has named a database and the one of the data folder has not been made yet.
+    private func isNew(_ settings: Settings) -> Bool {
+        guard settings.value(.database).origin == .standard, case .sqlite(let path)? = try? settings.databaseAddress
+        else { return false }
+        return !FileManager.default.fileExists(atPath: path)
+    }
+
+    private func sources(_ database: any Database) async throws -> [Report.Check] {
+        let found = try await database.read { connection in
+            try SourceStore().all(on: connection).map { ($0, try ObjectCheck($0).missing(on: connection)) }
+        }
+        return found.map { source, missing in
+            let name = "source \(source.collection)"
+            if source.state == .suspended {
+                return .init(
+                    name: name, isWell: true, detail: text(.checkSourceSuspended, ["collection": source.collection]))
+            }
+            return .init(
+                name: name, isWell: missing.isEmpty,
+                detail: missing.isEmpty
+                    ? text(.checkSourceWhole)
+                    : text(
+                        .checkSourceMissing,
+                        ["objects": missing.joined(separator: ", "), "collection": source.collection]))
+        }
+    }
+
+    private func workers(_ database: any Database) async throws -> Report.Check {
+        let count = try await StatusReader(database: database).read().workers.filter { $0.state != .lost }.count
+        return .init(
+            name: "workers", isWell: true,
+            detail: count == 0 ? text(.doctorNoWorkers) : text(.doctorWorkers, ["count": count.grouped]))
     }
 }

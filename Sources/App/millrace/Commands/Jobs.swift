@@ -10,7 +10,11 @@ struct Jobs: AsyncParsableCommand {
 
     struct List: Command {
         static let configuration = CommandConfiguration(
-            abstract: "List jobs in one state, with the reason where they failed.")
+            abstract: "List jobs in one state, with the reason where they failed.",
+            discussion: """
+                  millrace jobs list
+                  millrace jobs list --state running --limit 10
+                """)
 
         @OptionGroup var options: SharedOptions
         @OptionGroup var output: JSONOption
@@ -77,7 +81,7 @@ struct Jobs: AsyncParsableCommand {
                   millrace jobs retry --failed
                   millrace jobs retry --failed --collection parts --reason not_text
 
-                The same in SQL: UPDATE your_table SET embedding_status = 'pending' WHERE embedding_status = 'failed'
+                The same in SQL: UPDATE your_table SET embedding_status = 'pending' WHERE embedding_status = 'failed'.
                 """)
 
         @OptionGroup var options: SharedOptions

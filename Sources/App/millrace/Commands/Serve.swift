@@ -12,7 +12,9 @@ struct ServeCommand: Command {
 
               millrace serve --port 9000 --workers 2
               millrace serve --workers 0        workers run elsewhere: millrace worker
-              millrace serve --host 0.0.0.0     other machines too; needs MILLRACE_TLS_CERT and MILLRACE_ADMIN_TOKEN
+              millrace serve --host 0.0.0.0     other machines too
+
+            For other machines it needs MILLRACE_TLS_CERT, MILLRACE_TLS_KEY and MILLRACE_ADMIN_TOKEN.
             """)
 
     @OptionGroup var options: SharedOptions

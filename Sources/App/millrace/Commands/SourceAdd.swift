@@ -11,26 +11,32 @@ extension Source {
         static let configuration = CommandConfiguration(
             abstract: "Attach to a table: its text becomes vectors, and stays in step.",
             discussion: """
-                  millrace source add --table products --key id --text title,body --into embedding
-                  millrace source add --table offers --key shop,sku --text name,notes --into vec \\
-                      --template "{name}: {notes}" --collection offers
+                  millrace source add --table products --key id --text title --into vec
+                  millrace source add --table offers --key shop,sku --text name,notes \\
+                      --template "{name}: {notes}" --into vec --collection offers
 
-                Makes a status column, triggers, indexes and views, and says which. Attaching again changes nothing;
+                Makes a status column, triggers, indexes and views, and says which. Attaching again changes nothing; \
                 millrace source remove takes it off. With --print-sql it only prints the SQL.
                 """)
 
         @OptionGroup var options: SharedOptions
+        @OptionGroup var output: JSONOption
 
         @Option(help: "Your table.")
         var table: String
 
-        @Option(help: "Column, or columns with commas, that identify a row (UNIQUE and NOT NULL).")
+        @Option(
+            help: ArgumentHelp(
+                "Column, or columns with commas, that identify a row (UNIQUE and NOT NULL).", valueName: "column,…"))
         var key: String
 
-        @Option(help: "Column, or columns with commas, whose text is embedded.")
+        @Option(help: ArgumentHelp("Column, or columns with commas, whose text is embedded.", valueName: "column,…"))
         var text: String
 
-        @Option(help: "Column that receives the vector: text or JSON, BLOB or bytea, real[], pgvector's vector.")
+        @Option(
+            help: ArgumentHelp(
+                "Column that receives the vector: text or JSON, BLOB or bytea, real[], pgvector's vector.",
+                valueName: "column"))
         var into: String
 
         @Option(help: "How several columns become one text: \"{title}: {body}\". Line breaks otherwise.")
@@ -42,10 +48,14 @@ extension Source {
         @Option(help: "Name for searches; the table's name otherwise.")
         var collection: String?
 
-        @Option(help: "Column for the row's state, made if it is not there (embedding_status).")
+        @Option(
+            help: ArgumentHelp(
+                "Column for the row's state, made if it is not there (embedding_status).", valueName: "column"))
         var status: String?
 
-        @Option(help: "Column that is touched when a row is settled; updated_at where there is one.")
+        @Option(
+            help: ArgumentHelp(
+                "Column that is touched when a row is settled; updated_at where there is one.", valueName: "column"))
         var updated: String?
 
         @Option(help: "Rows that hold a usable vector already: missing keeps them, all embeds them again.")
@@ -81,12 +91,19 @@ extension Source {
             request.hasViews = !noViews
             request.replacesObjects = replace
             let agreed = try convertsToWAL || consent(settings)
-            try await withDatabase(settings, convertsToWAL: agreed) { [request] database in
+            // Looked at as it is first: what is refused leaves nothing behind.
+            try await DatabaseOpening.looking(settings, convertsToWAL: agreed, logger: quietLogger(settings)) {
+                [request] database in
+                let attachment = Attachment(database: database)
                 if printSQL {
-                    Terminal.shared.result(try await Attachment(database: database).sql(for: request))
+                    Terminal.shared.result(try await attachment.sql(for: request))
                 } else {
-                    try await attach(request, settings, database)
+                    try await attachment.check(request)
                 }
+            }
+            guard !printSQL else { return }
+            try await withDatabase(settings, making: .tables) { [request] database in
+                try await attach(request, settings, database)
             }
         }
 
@@ -94,16 +111,22 @@ extension Source {
             let terminal = Terminal.shared
             let report = try await Attachment(database: database, onWait: WaitLine(terminal: terminal).show).add(
                 request)
+            if output.json {
+                if report.isNew { try await takeIn(report.source, settings, database) }
+                return try printJSON(
+                    Added(
+                        isNew: report.isNew, made: report.made, adopted: report.adopted,
+                        source: try await SourceCounts.read(report.source, on: database)))
+            }
             for object in report.made { terminal.result(terminal.text(.cliSourceMade, ["object": object])) }
             for object in report.adopted { terminal.result(terminal.text(.cliSourceAdopted, ["object": object])) }
             let name = report.source.collection
             guard report.isNew else {
                 terminal.result(terminal.text(.cliSourceAgain, ["collection": name]))
-                return try await SourceCounts(terminal: terminal).show(report.source, on: database)
+                return try await SourceCounts.read(report.source, on: database).show(on: terminal)
             }
-            let run = BackfillRun(settings: settings, terminal: terminal)
-            try await run.run(report.source, mode: backfill == .all ? .all : .missing, on: database)
-            try await SourceCounts(terminal: terminal).show(report.source, on: database)
+            try await takeIn(report.source, settings, database)
+            try await SourceCounts.read(report.source, on: database).show(on: terminal)
             terminal.result(
                 terminal.text(
                     .cliSourceAdded,
@@ -111,6 +134,18 @@ extension Source {
                         "table": report.source.definition.tableName.description, "collection": name,
                         "count": report.rowCount.grouped,
                     ]))
+        }
+
+        private func takeIn(_ source: Sources.Source, _ settings: Settings, _ database: any Database) async throws {
+            try await BackfillRun(settings: settings, terminal: .shared).run(
+                source, mode: backfill == .all ? .all : .missing, on: database)
+        }
+
+        private struct Added: Encodable {
+            let isNew: Bool
+            let made: [String]
+            let adopted: [String]
+            let source: SourceCounts
         }
 
         /// Asks before a user's file is turned to WAL; a script says `--wal` instead.
@@ -162,18 +197,27 @@ struct BackfillRun {
     }
 }
 
-/// Every status of a source with its share, zeros included.
-struct SourceCounts {
-    let terminal: Terminal
+/// How many rows of a source have each status.
+struct SourceCounts: Encodable {
+    let collection: String
+    let status: String
+    let total: Int
+    let counts: [String: Int]
 
-    func show(_ source: Sources.Source, on database: any Database) async throws {
+    static func read(_ source: Sources.Source, on database: any Database) async throws -> SourceCounts {
         let progress = try await database.read { connection in try SourceProgress.read(source, on: connection) }
-        var table = TextTable([
-            (source.definition.status, .left), (terminal.text(.columnRows), .right), ("%", .right),
-        ])
+        return SourceCounts(
+            collection: source.collection, status: source.definition.status, total: progress.total,
+            counts: Dictionary(
+                uniqueKeysWithValues: SourceProgress.statuses.map { ($0, progress.counts[$0] ?? 0) }))
+    }
+
+    /// Each status with its share, zeros included.
+    func show(on terminal: Terminal) {
+        var table = TextTable([(status, .left), (terminal.text(.columnRows), .right), ("%", .right)])
         for status in SourceProgress.statuses {
-            let count = progress.counts[status] ?? 0
-            let share = progress.total == 0 ? 0 : 100 * Double(count) / Double(progress.total)
+            let count = counts[status] ?? 0
+            let share = total == 0 ? 0 : 100 * Double(count) / Double(total)
             table.add([status, count.grouped, share.twoDecimals])
         }
         table.lines(width: terminal.width).forEach(terminal.result)

@@ -7,7 +7,12 @@ import Serve
 struct Status: Command {
     static let configuration = CommandConfiguration(
         abstract: "Show the queue, the workers and how far each source has come.",
-        discussion: "Reads the database; the server need not run.")
+        discussion: """
+              millrace status
+              millrace status --json
+
+            Reads the database; the server need not run.
+            """)
 
     @OptionGroup var options: SharedOptions
     @OptionGroup var output: JSONOption
@@ -79,24 +84,35 @@ struct StatusReport {
         }
     }
 
+    /// What they do, and then who they are; those that were lost of late too.
     private func showWorkers() {
-        let alive = status.workers.filter { $0.state != .lost }
-        guard !alive.isEmpty else { return terminal.result(terminal.text(.cliStatusNoWorkers)) }
-        var table = TextTable([
+        if status.workers.allSatisfy({ $0.state == .lost }) { terminal.result(terminal.text(.cliStatusNoWorkers)) }
+        guard !status.workers.isEmpty else { return }
+        var work = TextTable([
             (terminal.text(.columnWorker), .left), (terminal.text(.columnState), .left),
-            (terminal.text(.unitPerSecond), .right), (terminal.text(.rowCompleted), .right),
-            (terminal.text(.rowFailed), .right),
+            (terminal.text(.columnSeen), .right), (terminal.text(.unitPerSecond), .right),
+            (terminal.text(.rowCompleted), .right), (terminal.text(.rowFailed), .right),
             (terminal.text(.workersTruncated), .right),
-            ("", .left),
         ])
-        for worker in alive {
-            table.add([
-                worker.name, worker.state.rawValue, Int(worker.ratePerSecond.rounded()).grouped,
-                worker.succeeded.grouped, worker.failed.grouped,
-                worker.truncated.grouped, worker.device,
+        var places = TextTable([
+            (terminal.text(.columnWorker), .left), (terminal.text(.columnHost), .left),
+            (terminal.text(.columnVersion), .left), (terminal.text(.columnDevice), .left),
+            (terminal.text(.columnModel), .left),
+        ])
+        for worker in status.workers {
+            work.add([
+                worker.name, terminal.text(worker.state.message),
+                terminal.text(.timeAgo, ["time": Int(worker.seenSecondsAgo).asDuration]),
+                Int(worker.ratePerSecond.rounded()).grouped, worker.succeeded.grouped, worker.failed.grouped,
+                worker.truncated.grouped,
+            ])
+            places.add([
+                worker.name, "\(worker.host) \(worker.pid)", worker.version, worker.device, worker.model,
             ])
         }
-        table.lines(width: terminal.width).forEach(terminal.result)
+        work.lines(width: terminal.width).forEach(terminal.result)
+        terminal.result("")
+        places.lines(width: terminal.width).forEach(terminal.result)
     }
 
     private func showFailures() {
@@ -108,7 +124,7 @@ struct StatusReport {
                         "count": group.count.grouped, "collection": group.collection, "reason": group.reason,
                         "key": group.example.key, "error": group.example.error,
                     ]))
-            terminal.result("  " + group.hint)
+            terminal.result("  " + terminal.text(.hint(for: group.reason)))
         }
         terminal.result(terminal.text(.cliStatusRetry))
     }

@@ -7,8 +7,11 @@ struct Worker: Command {
     static let configuration = CommandConfiguration(
         abstract: "Run one worker process: claim rows, embed them, write the vectors.",
         discussion: """
-            millrace serve starts workers of its own; start more where you have cores to spare. Any number may work on one
-            database. Ctrl-C or SIGTERM settles what is in hand first.
+              millrace worker
+              DATABASE_URL=postgres://millrace@db.example/shop millrace worker
+
+            millrace serve starts workers of its own; start more where you have cores to spare. Any number may work on \
+            one database. Ctrl-C or SIGTERM settles what is in hand first.
             """)
 
     @OptionGroup var options: SharedOptions

@@ -63,7 +63,7 @@ package protocol Connection {
     /// Runs `body` so that nothing of it is left when it throws, and the transaction goes on as if it had not been.
     ///
     /// Whoever catches a ``DatabaseError`` inside a transaction and goes on needs this: after a failed statement
-    /// PostgreSQL refuses all others. Costs two short round trips there.
+    /// PostgreSQL refuses all others. Costs a short round trip there, and another where it throws.
     func attempt<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result
 
     /// Once this transaction has committed, moves the change mark of every process on the database. Many calls of a few

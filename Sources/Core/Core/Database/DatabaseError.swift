@@ -50,7 +50,9 @@ package struct DatabaseError: Error, Sendable, CustomStringConvertible {
     package var isRetryable: Bool {
         switch code {
         case .busy, .full, .io, .commitUnknown: true
-        case .readOnly, .corrupt, .cannotOpen, .newerVersion, .notWAL, .constraint, .noSuchObject, .denied, .closed,
+        // A server that was the primary until now: another is, or it will be again.
+        case .readOnly: true
+        case .corrupt, .cannotOpen, .newerVersion, .notWAL, .constraint, .noSuchObject, .denied, .closed,
             .other:
             false
         }

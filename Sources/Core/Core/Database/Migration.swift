@@ -58,6 +58,26 @@ extension Database {
         }
     }
 
+    /// Runs `body` on the schema of this version and keeps nothing of it, nor of the steps that were missing.
+    package func rehearsing<Answer: Sendable>(
+        _ body: @escaping @Sendable (any Connection) throws -> Answer
+    ) async throws -> Answer {
+        guard try await !missingMigrations().isEmpty else { return try await read(body) }
+        do {
+            return try await write { connection -> Answer in
+                let refusal = try connection.becomeKeeper()
+                do {
+                    _ = try connection.applyMissing(Migration.all)
+                } catch let error as DatabaseError where error.code == .denied {
+                    throw refusal ?? error
+                }
+                throw Rehearsed(answer: try body(connection))
+            }
+        } catch let rehearsed as Rehearsed<Answer> {
+            return rehearsed.answer
+        }
+    }
+
     /// The steps that this program knows and the database has not, oldest first. Changes nothing.
     package func missingMigrations() async throws -> [Migration] {
         try await read { connection in
@@ -65,6 +85,11 @@ extension Database {
             return Migration.all.filter { !applied.contains($0.version) }
         }
     }
+}
+
+/// Ends a transaction of which nothing is kept.
+private struct Rehearsed<Answer: Sendable>: Error {
+    let answer: Answer
 }
 
 extension Connection {

@@ -107,9 +107,11 @@ package struct FeedStore: Sendable {
     /// - Parameters:
     ///   - followersSeenSince: a follower not seen since then no longer holds anything up.
     ///   - rows: entries kept at most, even if a live follower is behind; it will rebuild.
+    ///   - newerThan: older entries are not kept either.
     ///   - limit: entries removed at most, so that the transaction is short.
     package func prune(
-        followersSeenSince moment: Timestamp, rows: Int64, limit: Int64, on connection: any Connection
+        followersSeenSince moment: Timestamp, rows: Int64, newerThan age: Timestamp, limit: Int64,
+        on connection: any Connection
     ) throws(DatabaseError) -> Int {
         let slowest = try connection.row(
             .both("SELECT MIN(position) FROM \(Table.follower) WHERE seen_at >= :moment"), ["moment": Value(moment)])?[
@@ -118,7 +120,8 @@ package struct FeedStore: Sendable {
         let head = try head(on: connection)
         let floor = try floor(on: connection)
         // Never past the head, whatever a follower claims: entries to come would be taken for pruned ones.
-        let wanted = min(max(slowest ?? head, head - rows), head)
+        let aged = try connection.row(Self.agedSQL, ["moment": Value(age), "limit": .integer(limit)])?[0].integer
+        let wanted = min(max(slowest ?? head, head - rows, aged ?? 0), head)
         let newFloor = min(wanted, floor + limit)
         guard newFloor > floor else { return 0 }
         try connection.run(
@@ -127,4 +130,11 @@ package struct FeedStore: Sendable {
         return try connection.run(
             .both("DELETE FROM \(Table.feed) WHERE seq <= :floor"), ["floor": .integer(newFloor)])
     }
+
+    /// The newest of the oldest entries that is too old. Reads no more of them than are removed at once.
+    private static let agedSQL = SQL.both(
+        """
+        SELECT MAX(seq) FROM (SELECT seq, at FROM \(Table.feed) ORDER BY seq LIMIT :limit) AS oldest
+        WHERE at < :moment
+        """)
 }

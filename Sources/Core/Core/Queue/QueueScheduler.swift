@@ -17,6 +17,8 @@ package actor QueueScheduler {
         package var followerRetention = Duration.seconds(3600)
         /// Feed entries kept at most.
         package var feedRows: Int64 = 1_000_000
+        /// Feed entries older than this are not kept, however slow a follower is.
+        package var feedAge = Duration.seconds(7 * 24 * 3600)
         /// Rows changed at most by one step.
         package var stepRows = 2000
 
@@ -126,7 +128,7 @@ package actor QueueScheduler {
             _ = try WorkerStore().prune(endedBefore: wall - settings.workerRetention, on: connection)
             return try FeedStore().prune(
                 followersSeenSince: wall - settings.followerRetention, rows: settings.feedRows,
-                limit: Int64(settings.stepRows), on: connection)
+                newerThan: wall - settings.feedAge, limit: Int64(settings.stepRows), on: connection)
         }
     }
 }

@@ -22,7 +22,7 @@ package struct RetryPolicy: Hashable, Sendable {
     }
 }
 
-/// How many jobs a claim takes, by how often they were present at a crash.
+/// How many jobs a batch has, by how often they were present at a crash.
 ///
 /// After one crash a job runs in a small batch, after two alone, so that a poisonous input is found
 /// without condemning its neighbours.
@@ -40,7 +40,7 @@ package enum Suspicion: CaseIterable, Sendable {
         }
     }
 
-    /// The most jobs that one claim takes.
+    /// The most jobs of one batch.
     package func limit(batchSize: Int) -> Int {
         switch self {
         case .none: batchSize

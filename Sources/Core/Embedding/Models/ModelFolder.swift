@@ -51,11 +51,24 @@ package struct ModelFolder: Sendable {
         return corrupt.isEmpty ? .present : .corrupt(corrupt)
     }
 
-    /// The path of the ONNX graph, after ``state()`` has found the files whole.
+    /// The path of the ONNX graph, after ``verify()`` has found every file right: a damaged model would embed, wrongly.
     /// - Throws: `modelMissing`, `modelCorrupt`.
     package func graph() throws(EmbeddingError) -> String {
-        switch state() {
-        case .present: return path + "/" + manifest.graph.file
+        try Self.require(verify(), manifest, path)
+        return path + "/" + manifest.graph.file
+    }
+
+    /// Requires what ``state()`` sees, at a glance.
+    /// - Throws: `modelMissing`, `modelCorrupt`.
+    package func requirePresent() throws(EmbeddingError) {
+        try Self.require(state(), manifest, path)
+    }
+
+    private static func require(
+        _ state: State, _ manifest: ModelManifest, _ path: String
+    ) throws(EmbeddingError) {
+        switch state {
+        case .present: return
         case .missing(let files):
             throw EmbeddingError(
                 .modelMissing,

@@ -2,7 +2,7 @@
 
 import { action, badge, copyable, el, empty, jobBadge, jobStates, section, sparkline, table } from "/parts.js";
 import { addCommand, sourceCard } from "/sources.js";
-import { bytes, duration, number, rate, t } from "/words.js";
+import { bytes, duration, hasText, number, rate, t } from "/words.js";
 
 export function render({ status }) {
   if (status && status.sources.length === 0) {
@@ -47,6 +47,11 @@ function speed(data) {
   );
 }
 
+function hint(reason) {
+  const key = `hint.${reason}`;
+  return hasText(key) ? t(key) : t("hint.other");
+}
+
 function failures(groups) {
   if (groups.length === 0) {
     return el("div", { class: "card" }, badge("done", t("overview.no_failures")));
@@ -60,7 +65,7 @@ function failures(groups) {
     ),
     el("dl", { class: "facts" },
       el("dt", {}, t("overview.example")), el("dd", {}, copyable(group.example.key), " ", group.example.error),
-      group.hint && [el("dt", {}, t("overview.what_to_do")), el("dd", {}, group.hint)]),
+      el("dt", {}, t("overview.what_to_do")), el("dd", {}, hint(group.reason))),
   )));
 }
 

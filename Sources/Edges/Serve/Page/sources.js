@@ -3,7 +3,7 @@
 import { badge, el, empty, progress, table } from "/parts.js";
 import { duration, number, share, t } from "/words.js";
 
-export const addCommand = "millrace source add TABLE --key id --text title --into embedding";
+export const addCommand = "millrace source add --table TABLE --key id --text title --into embedding";
 
 const stateKinds = { backfilling: "running", active: "done", suspended: "held" };
 const countKinds = { pending: "waiting", processing: "running", completed: "done", failed: "failed", skipped: "held" };

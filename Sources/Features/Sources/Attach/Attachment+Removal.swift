@@ -3,9 +3,13 @@ import Core
 extension Attachment {
     /// Takes the source off: what Millrace made goes, the user's data and the written vectors stay.
     ///
-    /// - Parameter erases: sets the vector column to NULL in every row.
+    /// - Parameters:
+    ///   - erases: sets the vector column to NULL in every row.
+    ///   - onErased: hears of how many more rows that was done, where it is done in pages.
     /// - Returns: the names of what was dropped.
-    package func remove(_ collection: String, erases: Bool) async throws -> [String] {
+    package func remove(
+        _ collection: String, erases: Bool, onErased: (Int) -> Void = { _ in }
+    ) async throws -> [String] {
         let (database, sources) = (database, sources)
         let (source, present) = try await database.read { connection in
             let source = try sources.named(collection, on: connection)
@@ -16,7 +20,7 @@ extension Attachment {
         // A large table's vectors are more than one short transaction: in pages, while nothing is claimed.
         if erases, isPostgres {
             try await suspend(collection)
-            try await Erasure(database: database, source: source).run()
+            try await Erasure(database: database, source: source).run(onPage: onErased)
         }
         try await lock.write(try await lockable(source), .everything) { connection in
             try Self.dropObjects(of: source, erases: erases && !isPostgres, on: connection)

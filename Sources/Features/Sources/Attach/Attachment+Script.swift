@@ -6,7 +6,7 @@ extension Attachment {
     /// - Throws: ``SourceError`` for whatever `add` refuses, and where the source is attached already.
     package func sql(for request: AttachRequest) async throws -> String {
         let sources = sources
-        return try await database.read { connection in
+        return try await database.rehearsing { connection in
             // Its rows are not counted: who prints need not be allowed to read them.
             let plan = try AttachPlan(request, on: connection)
             if let present = plan.present {

@@ -27,6 +27,13 @@ package struct Attachment: Sendable {
         package var rowCount: Int
     }
 
+    /// Refuses what ``add(_:)`` would refuse. Changes nothing, also where Millrace's own tables are not there yet.
+    package func check(_ request: AttachRequest) async throws {
+        try await database.rehearsing { connection in
+            _ = try AttachPlan(request, on: connection)
+        }
+    }
+
     /// Checks everything, then makes everything in one transaction; the rows that are there are taken in afterwards
     /// by ``Backfill``.
     ///

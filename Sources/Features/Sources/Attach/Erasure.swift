@@ -7,20 +7,25 @@ struct Erasure: Sendable {
     let database: any Database
     let source: Source
 
-    func run() async throws {
+    /// - Parameter onPage: hears after each page of how many rows it was.
+    func run(onPage: (Int) -> Void) async throws {
         var after: Key?
-        repeat { after = try await page(after: after) } while after != nil
+        repeat {
+            let (rows, last) = try await page(after: after)
+            onPage(rows)
+            after = last
+        } while after != nil
     }
 
-    /// - Returns: the key to go on after, nil at the end.
-    private func page(after key: Key?) async throws -> Key? {
+    /// - Returns: the page's rows, and the key to go on after, nil at the end.
+    private func page(after key: Key?) async throws -> (rows: Int, last: Key?) {
         let source = source
         return try await database.write { connection in
             let page = try Backfill.page(
                 after: key?.literal, source, limit: Self.pageSize, wholeVectors: false, on: connection)
             let written = page.filter { $0.integer(2) != 0 }.map { Key(literal: $0.text(0)) }
             try SourceRows(source).erase(written, on: connection)
-            return page.count < Self.pageSize ? nil : page.last.map { Key(literal: $0.text(0)) }
+            return (page.count, page.count < Self.pageSize ? nil : page.last.map { Key(literal: $0.text(0)) })
         }
     }
 }

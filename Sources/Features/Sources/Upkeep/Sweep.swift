@@ -51,11 +51,15 @@ package struct Sweep: Sendable {
         findings.rows = page.count
         // After the transaction, for whose end a user may wait who wants the whole table.
         let suspects = page.filter { Self.judge($0, space, template, records) != .right }
-        if !suspects.isEmpty {
-            findings += try await mend(suspects.map { Key(literal: $0.text(0)) }, template)
+        for start in stride(from: 0, to: suspects.count, by: Self.rowsPerTransaction) {
+            let part = suspects[start..<min(start + Self.rowsPerTransaction, suspects.count)]
+            findings += try await mend(part.map { Key(literal: $0.text(0)) }, template)
         }
         return (page.count < limit ? nil : page.last?.text(0), findings)
     }
+
+    /// Rows that are read, judged and mended while users may wait for them.
+    private static let rowsPerTransaction = 50
 
     enum Verdict: Equatable {
         case right
@@ -67,9 +71,8 @@ package struct Sweep: Sendable {
     /// for the next round.
     private func mend(_ keys: [Key], _ template: Template) async throws -> Findings {
         let (source, space) = (source, space)
-        return try await database.write { connection in
+        return try await EmbeddingQueue.writeBriefly(database) { connection in
             let (statements, rows) = (RowStatements(source), SourceRows(source))
-            try EmbeddingQueue.limitWaiting(on: connection)
             let standings = try rows.take(keys, texts: nil, on: connection).get()
             let free = zip(keys, standings).filter { $0.1 == .same }.map(\.0)
             // All at once: users may wait for these rows.
@@ -178,12 +181,15 @@ package struct Sweep: Sendable {
     }
 
     /// Both ways over everything, page after page: what an upkeep that found a changed schema does at once.
-    package func whole(pageSize: Int = 1000) async throws -> Findings {
+    ///
+    /// - Parameter onProgress: hears after each page how many rows have been compared.
+    package func whole(pageSize: Int = 1000, onProgress: (Int) -> Void = { _ in }) async throws -> Findings {
         var findings = Findings()
         var key: String?
         repeat {
             let (next, found) = try await rows(after: key, limit: pageSize)
             findings += found
+            onProgress(findings.rows)
             key = next
         } while key != nil
         var item: Int64? = 0

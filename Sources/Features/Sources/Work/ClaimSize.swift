@@ -26,7 +26,7 @@ struct ClaimSize {
         self.rows = rows
     }
 
-    /// Learns from a batch of `count` rows that was inside the model for `duration`.
+    /// Learns from a claimed batch of `count` rows, of any number of sources, that was inside the model for `duration`.
     mutating func note(_ count: Int, took duration: Duration) {
         // A few rows say little: each call of the model has a cost of its own.
         guard count * 2 > rows, duration > .zero else { return }

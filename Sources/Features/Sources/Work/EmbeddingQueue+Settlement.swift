@@ -125,34 +125,43 @@ extension EmbeddingQueue {
         }
     }
 
-    /// A table that is locked as a whole is waited for a moment, and then as its rows would be. A machine may be too busy
-    /// to let this process speak in time; then it is tried once more with more time.
+    /// A table that is locked as a whole is waited for a moment, and then as its rows would be.
     private func commit(
         _ results: [EmbeddingResult], worker: WorkerID,
         _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
     ) async throws -> SettledBatch {
+        let workers = workers
         do {
-            return try await commit(within: Self.stillness, worker: worker, body)
-        } catch let error as DatabaseError where error.code == .io && database.dialect == .postgres {
-            return try await commit(within: Self.stillness * 10, worker: worker, body)
+            return try await Self.writeBriefly(database) { connection in
+                let batch = try body(connection)
+                let counts = batch.counts
+                try workers.count(
+                    succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
+                    truncated: counts.truncated, of: worker, on: connection)
+                return batch
+            }
         } catch let error as DatabaseError where error.code == .busy && database.dialect == .postgres {
             return SettledBatch(locked: results)
         }
     }
 
-    private func commit(
-        within stillness: Duration, worker: WorkerID,
-        _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
-    ) async throws -> SettledBatch {
-        let workers = workers
-        return try await database.write { connection in
-            try Self.limitWaiting(stillness: stillness, on: connection)
-            let batch = try body(connection)
-            let counts = batch.counts
-            try workers.count(
-                succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
-                truncated: counts.truncated, of: worker, on: connection)
-            return batch
+    /// Runs a transaction that has users' rows and loses them when this process stands still. A machine may be too busy to
+    /// let it speak in time; then it is tried once more with more time. `body` must bear that where the first was kept.
+    static func writeBriefly<Result: Sendable>(
+        _ database: any Database, _ body: @escaping @Sendable (any Connection) throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await database.write { connection in
+                try limitWaiting(on: connection)
+                return try body(connection)
+            }
+        } catch let error as DatabaseError
+            where [.io, .commitUnknown].contains(error.code) && database.dialect == .postgres
+        {
+            return try await database.write { connection in
+                try limitWaiting(stillness: stillness * 10, on: connection)
+                return try body(connection)
+            }
         }
     }
 }

@@ -3,6 +3,8 @@ package import Embedding
 
 /// What one claim took: batches that go through the model one after another, each under a fence of its own.
 package struct Claim: Sendable {
+    /// The incarnation whose jobs they are.
+    package let worker: WorkerID
     package fileprivate(set) var batches: [[Job]] = []
 
     package var jobs: [Job] { batches.flatMap(\.self) }
@@ -47,7 +49,7 @@ package struct EmbeddingQueue: Sendable {
                 let claim = try self.claim(suspicion, limit: limit, turn: turn, worker: worker, on: connection)
                 if !claim.isEmpty { return claim }
             }
-            return Claim()
+            return Claim(worker: worker)
         }
         do {
             try await markProcessing(claim.jobs)
@@ -66,7 +68,7 @@ package struct EmbeddingQueue: Sendable {
         let claimed = try jobs.claim(
             suspicion, limit: limit, batches: ahead, turn: turn, worker: worker, on: connection)
         let batches = Dictionary(grouping: claimed, by: \.fence)
-        return Claim(batches: batches.keys.sorted().compactMap { batches[$0] })
+        return Claim(worker: worker, batches: batches.keys.sorted().compactMap { batches[$0] })
     }
 
     /// So many strong suspects, each alone, are little work, and more are left to other workers.
@@ -101,15 +103,17 @@ package struct EmbeddingQueue: Sendable {
         try limitWaiting(patience: patience, on: connection)
         for (source, jobs) in Dictionary(grouping: jobs, by: \.source) {
             guard let source = try SourceStore().find(source, on: connection) else { continue }
-            do {
-                // Only what is outside the attempt goes with the commit, while users may wait for the rows.
-                try unseenInPostgres(on: connection) {
-                    try connection.attempt { try SourceRows(source).show(status, jobs.map(\.key), on: connection) }
+            // Only what is outside the attempt goes with the commit, while users may wait for the rows.
+            try unseenByTriggers(on: connection) {
+                do {
+                    try connection.attempt {
+                        try SourceRows(source).write(status, jobs.map(\.key), on: connection)
+                    }
+                } catch let error as DatabaseError
+                    where [.noSuchObject, .constraint, .denied, .busy].contains(error.code)
+                {
+                    // Passed by.
                 }
-            } catch let error as DatabaseError
-                where [.noSuchObject, .constraint, .denied, .busy].contains(error.code)
-            {
-                continue
             }
         }
     }

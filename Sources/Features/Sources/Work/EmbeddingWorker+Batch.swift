@@ -11,11 +11,14 @@ extension EmbeddingWorker {
     /// - Returns: what could not be settled yet, because users' transactions have the rows.
     func embedAndSettle(_ claimed: [Job]) async throws -> [KeptResults] {
         var kept: [KeptResults] = []
+        var timeInModel = Duration.zero
         for (sourceID, jobs) in Dictionary(grouping: claimed, by: \.source) {
             do {
                 // Removed meanwhile: its jobs went with it.
                 guard let source = try await source(sourceID) else { continue }
-                if let results = try await embedAndSettleOrSuspend(jobs, of: source) { kept.append(results) }
+                if let results = try await embedAndSettleOrSuspend(jobs, of: source, &timeInModel) {
+                    kept.append(results)
+                }
             } catch let error as DatabaseError where error.isRetryable {
                 // Not settled, so not lost: the same rows are claimed again.
                 logger.warning(
@@ -23,13 +26,16 @@ extension EmbeddingWorker {
                 try await handBackWhenPossible(jobs)
             }
         }
+        claimSize.note(claimed.count, took: timeInModel)
         return kept
     }
 
     /// A source whose table cannot be read is suspended.
-    private func embedAndSettleOrSuspend(_ jobs: [Job], of source: Source) async throws -> KeptResults? {
+    private func embedAndSettleOrSuspend(
+        _ jobs: [Job], of source: Source, _ timeInModel: inout Duration
+    ) async throws -> KeptResults? {
         do {
-            return try await embedAndSettle(jobs, of: source)
+            return try await embedAndSettle(jobs, of: source, &timeInModel)
         } catch let error as DatabaseError where error.isOfTable {
             logger.error(
                 "a source's table cannot be read; the source is suspended",
@@ -61,7 +67,9 @@ extension EmbeddingWorker {
         try await database.read { connection in try SourceStore().find(id, on: connection) }
     }
 
-    private func embedAndSettle(_ jobs: [Job], of source: Source) async throws -> KeptResults? {
+    private func embedAndSettle(
+        _ jobs: [Job], of source: Source, _ timeInModel: inout Duration
+    ) async throws -> KeptResults? {
         let began = ContinuousClock.now
         let embedder: any Embedder
         do {
@@ -80,7 +88,7 @@ extension EmbeddingWorker {
             do {
                 let entered = ContinuousClock.now
                 try await embed(texts, with: embedder, into: &outcomes)
-                claimSize.note(texts.count, took: entered.duration(to: .now))
+                timeInModel += entered.duration(to: .now)
             } catch {
                 leaveModel(fences)
                 try await handBackWhenPossible(jobs)

@@ -116,7 +116,8 @@ package actor EmbeddingWorker {
                 id, device: description.device, model: description.model, endpoint: description.endpoint,
                 on: connection)
         }
-        isAnnounced = true
+        // Unless it has begun a new incarnation meanwhile.
+        if self.id == id { isAnnounced = true }
     }
 
     /// Stop claiming; ``work()`` returns when what is in hand is settled.
@@ -173,7 +174,7 @@ package actor EmbeddingWorker {
             while !isEnding {
                 do {
                     let claim = try await claimWhenThereIsWork()
-                    guard !claim.isEmpty else { continue }
+                    guard let claim else { continue }
                     await begin(claim, in: &group)
                 } catch {
                     failure = failure ?? error
@@ -203,31 +204,35 @@ package actor EmbeddingWorker {
     /// A claim's batches to their end, one after another; rows that users' transactions have are settled when these have
     /// ended, while the next claims go on.
     private func run(_ claim: Claim, in places: Int) async {
-        var kept: [KeptResults] = []
-        for batch in claim.batches {
-            do {
-                if isEnding {
-                    try await handBackWhenPossible(batch)
-                } else {
-                    kept += try await embedAndSettle(batch)
+        await withTaskGroup(of: Void.self) { settling in
+            var batches = claim.batches[...]
+            // Of an incarnation that was declared lost meanwhile the jobs are others' by now.
+            while !isEnding, id == claim.worker, let batch = batches.popFirst() {
+                await noting {
+                    for results in try await self.embedAndSettle(batch) {
+                        settling.addTask { await self.noting { try await self.settleKept(results) } }
+                    }
                 }
-            } catch {
-                failure = failure ?? error
             }
+            if isEnding { await noting { try await self.handBackWhenPossible(Array(batches.joined())) } }
+            placesTaken -= places
+            for continuation in waiting { continuation.resume() }
+            waiting = []
         }
-        placesTaken -= places
-        for continuation in waiting { continuation.resume() }
-        waiting = []
+    }
+
+    /// Keeps the first failure for the end of the work.
+    private func noting(_ body: () async throws -> Void) async {
         do {
-            for results in kept { try await settleKept(results) }
+            try await body()
         } catch {
             failure = failure ?? error
         }
     }
 
     /// Claims, or waits a little for something to claim and returns nothing.
-    private func claimWhenThereIsWork() async throws -> Claim {
-        guard let id else { return Claim() }
+    private func claimWhenThereIsWork() async throws -> Claim? {
+        guard let id else { return nil }
         do {
             let mark = try await database.changeMark()
             if try await queue.hasWork() {
@@ -241,7 +246,7 @@ package actor EmbeddingWorker {
             logger.warning("the database could not be used; trying again", metadata: ["error": "\(error)"])
             try await Task.sleep(for: .milliseconds(200))
         }
-        return Claim()
+        return nil
     }
 
     private func waitForChange(since mark: Int64) async throws {

@@ -111,11 +111,14 @@ struct SourceRows: Sendable {
     /// user's transaction has, are passed by.
     func show(_ status: String, _ keys: [Key], on connection: any Connection) throws {
         guard !keys.isEmpty else { return }
-        try unseenByTriggers(on: connection) {
-            switch connection.dialect {
-            case .sqlite: try showInSQLite(status, keys, on: connection)
-            case .postgres: try showInPostgres(status, keys, on: connection)
-            }
+        try unseenByTriggers(on: connection) { try write(status, keys, on: connection) }
+    }
+
+    /// Is ``show(_:_:on:)`` for who has seen to the triggers already.
+    func write(_ status: String, _ keys: [Key], on connection: any Connection) throws {
+        switch connection.dialect {
+        case .sqlite: try showInSQLite(status, keys, on: connection)
+        case .postgres: try showInPostgres(status, keys, on: connection)
         }
     }
 }

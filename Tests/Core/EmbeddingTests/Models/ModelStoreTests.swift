@@ -38,7 +38,7 @@ struct ModelStoreTests {
         #expect(try store.folder(of: store.manifests[0]).graph() == folder.path + "/models/tiny/model.onnx")
     }
 
-    @Test func `a flipped bit is found by verify, in the weights and in the graph`() throws {
+    @Test func `a flipped bit is found before the model is loaded, in the weights and in the graph`() throws {
         for name in ["model.safetensors", "model.onnx"] {
             try install()
             var bytes = try folder.bytes(of: "models/tiny/" + name)
@@ -46,6 +46,7 @@ struct ModelStoreTests {
             try folder.write(bytes, to: "models/tiny/" + name)
             #expect(store.list().first?.state == .present)
             #expect(try store.verify("tiny") == .corrupt([name]))
+            #expect(code { _ = try store.folder(of: store.manifests[0]).graph() } == .modelCorrupt)
         }
     }
 
