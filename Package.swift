@@ -85,7 +85,7 @@ var targets: [Target] = [
     tests("Stores", "Adapters", ["Core", "TestDatabases", "DatabaseSQLite", "DatabasePostgres", "Sources", logging]),
     tests("InferenceOpenVINO", "Adapters", ["InferenceOpenVINO", "Embedding", "CKernels"]),
     tests("Sources", "Features", ["Sources", "TestDatabases", "Core", "Embedding", logging]),
-    tests("Search", "Features", ["Search", "DatabaseSQLite", "Core", "Embedding", "Indexing", logging]),
+    tests("Search", "Features", ["Search", "TestDatabases", "Core", "Embedding", "Indexing", logging]),
 ]
 
 if !onlyCore {

@@ -1,29 +1,24 @@
 import Core
-import DatabaseSQLite
-import Foundation
 import Indexing
 import Logging
 import Search
 import Synchronization
+import TestDatabases
 
 @testable import Search
 
 /// A database with two collections of items, their live index, and a reader of rows that can lose some.
 final class Library: Sendable {
-    let folder: String
+    private let place: TestDatabase
     let database: any Database
     let index: LiveIndex
     let items = Rows()
     let embedder = QueryByWord()
 
     /// - Parameter page: embeddings per page of a rebuild and entries per step.
-    init(page: Int = 2000) async throws {
-        var template = Array((NSTemporaryDirectory() + "/millrace-search-XXXXXX").utf8CString)
-        let folder = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
-        self.folder = folder
-        var options = SQLiteDatabase.Options()
-        options.isDurable = false
-        database = try await SQLiteDatabase.open(path: folder + "/search.db", options: options, logger: .quiet)
+    init(_ dialect: Dialect, page: Int = 2000) async throws {
+        place = try await TestDatabase(dialect)
+        database = try await place.open()
         try await database.migrate()
         var settings = LiveIndex.Settings()
         settings.rebuildPage = page
@@ -31,14 +26,10 @@ final class Library: Sendable {
         index = LiveIndex(database: database, follower: "test", settings: settings, logger: .quiet)
         try await run(
             """
-            INSERT INTO millrace_source(id, collection, table_name, definition, model, state, created_at) VALUES
+            INSERT INTO \(Table.source.name(in: dialect))(id, collection, table_name, definition, model, state, created_at) VALUES
                 (1,'parts','parts','{}','m','active',0), (2,'notes','notes','{}','m','active',0);
             """)
         items.state.withLock { $0.collections = [Self.parts, Self.notes] }
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: folder)
     }
 
     static let parts = SearchableCollection(source: SourceID(1), name: "parts", model: "m")
@@ -59,7 +50,7 @@ final class Library: Sendable {
             let item = try EmbeddingStore().put(
                 vector, hash: [0], space: space, key: Key([.text(key)]), source: collection.source, now: .now(),
                 on: connection)
-            try FeedStore().append([item], of: collection.source, now: .now(), on: connection)
+            try Self.append([item], of: collection, on: connection)
             return item
         }
         items.state.withLock {
@@ -72,10 +63,18 @@ final class Library: Sendable {
     func remove(_ key: String, from collection: SearchableCollection = parts, isSeen: Bool = true) async throws {
         let removed = try await database.write { connection in
             let items = try EmbeddingStore().remove(Key([.text(key)]), source: collection.source, on: connection)
-            if isSeen { try FeedStore().append(items, of: collection.source, now: .now(), on: connection) }
+            if isSeen { try Self.append(items, of: collection, on: connection) }
             return items
         }
         items.state.withLock { state in removed.forEach { state.rows[$0] = nil } }
+    }
+
+    /// With positions, which a server's sequencer gives on PostgreSQL.
+    private static func append(
+        _ items: [Int64], of collection: SearchableCollection, on connection: any Connection
+    ) throws {
+        try FeedStore().append(items, of: collection.source, now: .now(), on: connection)
+        _ = try FeedStore().sequence(limit: 100, on: connection)
     }
 
     func follow() async throws {
@@ -117,8 +116,4 @@ struct QueryByWord: QueryEmbedder {
     func embed(_ text: String, model: String) async throws -> (vector: [Float], space: String) {
         (text == "x" ? [1, 0] : [0, 1], text == "other" ? "two" : "one")
     }
-}
-
-extension Logger {
-    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 }

@@ -5,8 +5,8 @@ import Testing
 @testable import Search
 
 struct LiveIndexTests {
-    @Test func `a rebuild reads everything, page by page, and then the feed is followed`() async throws {
-        let library = try await Library(page: 3)
+    @Test(arguments: Dialect.allCases) func `a rebuild reads everything, page by page, and then the feed is followed`(on dialect: Dialect) async throws {
+        let library = try await Library(dialect, page: 3)
         for number in 1...10 { try await library.put("k\(number)", [Float(number), 1]) }
         #expect(await library.index.isReady == false)
         try await library.index.rebuild()
@@ -25,8 +25,8 @@ struct LiveIndexTests {
         #expect(try await library.keys(like: [1, 0], k: 20).contains("k5") == false)
     }
 
-    @Test func `what came and went between two looks leaves nothing`() async throws {
-        let library = try await Library()
+    @Test(arguments: Dialect.allCases) func `what came and went between two looks leaves nothing`(on dialect: Dialect) async throws {
+        let library = try await Library(dialect)
         try await library.index.rebuild()
         try await library.put("a", [1, 0])
         try await library.remove("a")
@@ -37,8 +37,8 @@ struct LiveIndexTests {
         #expect(try await library.keys(like: [1, 1]) == ["a"])
     }
 
-    @Test func `pruned past, it rebuilds in place, and no deleted row survives`() async throws {
-        let library = try await Library(page: 3)
+    @Test(arguments: Dialect.allCases) func `pruned past, it rebuilds in place, and no deleted row survives`(on dialect: Dialect) async throws {
+        let library = try await Library(dialect, page: 3)
         for number in 1...8 { try await library.put("k\(number)", [Float(number), 1]) }
         try await library.index.rebuild()
         let before = try #require(await library.index.holding(of: Library.parts.source)).index
@@ -47,7 +47,10 @@ struct LiveIndexTests {
         try await library.put("k4", [-1, 0])
         try await library.put("k9", [9, 1])
         try await library.run(
-            "DELETE FROM millrace_feed; UPDATE millrace_meta SET value = '10' WHERE name = 'feed_floor';")
+            """
+            DELETE FROM \(Table.feed.name(in: dialect));
+            UPDATE \(Table.meta.name(in: dialect)) SET value = '10' WHERE name = 'feed_floor';
+            """)
         // Nobody tells the index yet; it answers from what it has.
         let stale = try await library.service.search(SearchQuery(.vector([1, 0]), k: 5))
         #expect(stale.results.count == 5)
@@ -60,8 +63,8 @@ struct LiveIndexTests {
         #expect(await library.index.feedPosition() == 10)
     }
 
-    @Test func `searches find everything while a rebuild goes on`() async throws {
-        let library = try await Library(page: 20)
+    @Test(arguments: Dialect.allCases) func `searches find everything while a rebuild goes on`(on dialect: Dialect) async throws {
+        let library = try await Library(dialect, page: 20)
         for number in 1...200 { try await library.put("k\(number)", [Float(number), 1]) }
         try await library.index.rebuild()
         async let rebuilt: Void = { for _ in 0..<5 { try await library.index.rebuild() } }()
@@ -71,21 +74,21 @@ struct LiveIndexTests {
         try await rebuilt
     }
 
-    @Test func `a removed source's index goes away`() async throws {
-        let library = try await Library()
+    @Test(arguments: Dialect.allCases) func `a removed source's index goes away`(on dialect: Dialect) async throws {
+        let library = try await Library(dialect)
         try await library.put("a", [1, 0])
         try await library.put("n", [0, 1], in: Library.notes)
         try await library.index.rebuild()
         #expect(await library.index.all().map(\.source) == [SourceID(1), SourceID(2)])
         try await library.remove("a")
-        try await library.run("DELETE FROM millrace_source WHERE id = 1;")
+        try await library.run("DELETE FROM \(Table.source.name(in: dialect)) WHERE id = 1;")
         try await library.follow()
         #expect(await library.index.all().map(\.source) == [SourceID(2)])
         #expect(try await library.keys(like: [1, 1]) == ["n"])
     }
 
-    @Test func `two spaces of one source stay apart while it is embedded anew`() async throws {
-        let library = try await Library(page: 2)
+    @Test(arguments: Dialect.allCases) func `two spaces of one source stay apart while it is embedded anew`(on dialect: Dialect) async throws {
+        let library = try await Library(dialect, page: 2)
         for number in 1...6 { try await library.put("k\(number)", [Float(number), 1]) }
         for number in [2, 4] { try await library.put("k\(number)", [0, 0, Float(number)], space: "two") }
         try await library.index.rebuild()
@@ -101,8 +104,8 @@ struct LiveIndexTests {
         #expect(try await library.keys(like: [0, 0, 1], k: 20).count == 6)
     }
 
-    @Test func `it runs until it is cancelled and sees what other programs commit`() async throws {
-        let library = try await Library()
+    @Test(arguments: Dialect.allCases) func `it runs until it is cancelled and sees what other programs commit`(on dialect: Dialect) async throws {
+        let library = try await Library(dialect)
         try await library.put("a", [1, 0])
         let running = Task { try await library.index.run() }
         while await !library.index.isReady { await Task.yield() }

@@ -5,8 +5,8 @@ import Testing
 @testable import Search
 
 struct SearchServiceTests {
-    private func library() async throws -> Library {
-        let library = try await Library()
+    private func library(on dialect: Dialect) async throws -> Library {
+        let library = try await Library(dialect)
         try await library.put("east", [1, 0])
         try await library.put("north", [0, 1])
         try await library.put("between", [0.8, 0.6])
@@ -24,16 +24,16 @@ struct SearchServiceTests {
         }
     }
 
-    @Test func `a text finds the rows nearest in meaning, best first, over all collections`() async throws {
-        let answer = try await library().service.search(SearchQuery(.text("x"), k: 3))
+    @Test(arguments: Dialect.allCases) func `a text finds the rows nearest in meaning, best first, over all collections`(on dialect: Dialect) async throws {
+        let answer = try await library(on: dialect).service.search(SearchQuery(.text("x"), k: 3))
         #expect(answer.results.map(\.item.key) == ["east", "between", "note"])
         #expect(answer.results.map { ($0.score * 100).rounded() } == [100, 80, 60])
         #expect(answer.results[0].item.text == "text of east" && answer.method == "exact")
         #expect(answer.collections == ["parts", "notes"])
     }
 
-    @Test func `a collection may be chosen`() async throws {
-        let library = try await library()
+    @Test(arguments: Dialect.allCases) func `a collection may be chosen`(on dialect: Dialect) async throws {
+        let library = try await library(on: dialect)
         let answer = try await library.service.search(SearchQuery(.text("x"), collection: "notes"))
         #expect(answer.results.map(\.item.key) == ["note"] && answer.collections == ["notes"])
         let error = try await refusal(library, SearchQuery(.text("x"), collection: "other"))
@@ -41,8 +41,8 @@ struct SearchServiceTests {
         #expect(error?.message == "no collection is named \"other\" — collections are: parts, notes")
     }
 
-    @Test func `a vector of any length is compared by its direction`() async throws {
-        let library = try await library()
+    @Test(arguments: Dialect.allCases) func `a vector of any length is compared by its direction`(on dialect: Dialect) async throws {
+        let library = try await library(on: dialect)
         #expect(try await library.keys(like: [0, 500], k: 2) == ["north", "note"])
         for vector: [Float] in [[], [0, 0], [.nan, 1], [.infinity, 1]] {
             let error = try await refusal(library, SearchQuery(.vector(vector)))
@@ -52,8 +52,8 @@ struct SearchServiceTests {
         #expect(error?.message == "the query's vector has 3 numbers, collection \"parts\" has 2")
     }
 
-    @Test func `collections of another dimension are passed by where none was chosen`() async throws {
-        let library = try await library()
+    @Test(arguments: Dialect.allCases) func `collections of another dimension are passed by where none was chosen`(on dialect: Dialect) async throws {
+        let library = try await library(on: dialect)
         try await library.put("deep", [0, 0, 1], in: Library.notes, space: "three")
         try await library.put("note", [1, 0, 0], in: Library.notes, space: "three")
         try await library.follow()
@@ -63,8 +63,8 @@ struct SearchServiceTests {
         #expect(error?.code == .badQuery)
     }
 
-    @Test func `more like this leaves itself out`() async throws {
-        let library = try await library()
+    @Test(arguments: Dialect.allCases) func `more like this leaves itself out`(on dialect: Dialect) async throws {
+        let library = try await library(on: dialect)
         let answer = try await library.service.search(SearchQuery(.item(key: "east"), k: 2))
         #expect(answer.results.map(\.item.key) == ["between", "note"])
         let error = try await refusal(library, SearchQuery(.item(key: "west")))
@@ -75,17 +75,17 @@ struct SearchServiceTests {
 
     @Test(arguments: [0, -1, 10_001, Int.max])
     func `k has bounds`(k: Int) async throws {
-        let error = try await refusal(try await library(), SearchQuery(.text("x"), k: k))
+        let error = try await refusal(try await library(on: .sqlite), SearchQuery(.text("x"), k: k))
         #expect(error?.message == "k is \(k): choose 1 to 10000")
     }
 
     @Test(arguments: ["", " \n\t"])
     func `a query needs words`(text: String) async throws {
-        #expect(try await refusal(try await library(), SearchQuery(.text(text)))?.code == .badQuery)
+        #expect(try await refusal(try await library(on: .sqlite), SearchQuery(.text(text)))?.code == .badQuery)
     }
 
-    @Test func `hits whose row is gone are dropped, however many there are`() async throws {
-        let library = try await library()
+    @Test(arguments: Dialect.allCases) func `hits whose row is gone are dropped, however many there are`(on dialect: Dialect) async throws {
+        let library = try await library(on: dialect)
         for number in 1...100 { try await library.put("ghost\(number)", [1, 0.001 * Float(number)]) }
         try await library.follow()
         library.items.state.withLock { state in state.rows = state.rows.filter { !$0.value.key.hasPrefix("ghost") } }
@@ -93,16 +93,16 @@ struct SearchServiceTests {
         #expect(try await library.keys(like: [1, 0], k: 10_000).count == 4)
     }
 
-    @Test func `a query of another space is refused where a collection was chosen, else passed by`() async throws {
-        let library = try await library()
+    @Test(arguments: Dialect.allCases) func `a query of another space is refused where a collection was chosen, else passed by`(on dialect: Dialect) async throws {
+        let library = try await library(on: dialect)
         let error = try await refusal(library, SearchQuery(.text("other"), collection: "parts"))
         #expect(error?.code == .spaceMismatch)
         let answer = try await library.service.search(SearchQuery(.text("other")))
         #expect(answer.results.isEmpty && answer.collections.isEmpty)
     }
 
-    @Test func `before the first rebuild it asks for patience, and without a collection for one`() async throws {
-        let library = try await Library()
+    @Test(arguments: Dialect.allCases) func `before the first rebuild it asks for patience, and without a collection for one`(on dialect: Dialect) async throws {
+        let library = try await Library(dialect)
         let early = try await refusal(library, SearchQuery(.text("x")))
         #expect(early?.code == .notReady && early?.isRetryable == true)
         try await library.index.rebuild()
