@@ -2,8 +2,9 @@ package import Core
 
 /// What a source puts into a SQLite file.
 ///
-/// One rule keeps the triggers cheap: they set the row's status to `pending`, and the trigger on the status alone
-/// enqueues. So a changed row pays one upsert, and setting the status by hand takes the same path.
+/// One rule keeps the triggers cheap: a new row or text pays for one upsert. Those on insert and on the text set the
+/// row's status to `pending`, and the one on the status enqueues, as it does where a user sets it; where the row is
+/// pending already that one does not fire, and they enqueue themselves.
 package struct SQLiteSourceDDL: SourceDDL {
     package let source: SourceID
     package let definition: SourceDefinition
