@@ -1,4 +1,5 @@
 import Core
+import TestDatabases
 import Testing
 
 @testable import Sources
@@ -123,6 +124,26 @@ struct BadInputTests {
         #expect(message.contains(bad.says))
         #expect(printed?.message == added?.message)
         #expect(try shop.shell(schema) == before)
+    }
+
+    @Test(arguments: Dialect.allCases)
+    func `a database without Millrace's tables stays so when a source is refused, or its SQL printed`(dialect: Dialect)
+        async throws
+    {
+        let place = try await TestDatabase(dialect)
+        let database = try await place.open()
+        try await database.write { try $0.script("CREATE TABLE t(id INTEGER PRIMARY KEY, body TEXT, v TEXT)") }
+        let attachment = Sources.Attachment(database: database)
+        var request = AttachRequest(
+            table: "t", key: ["id"], text: ["body"], into: "v", model: "hash", dimension: HashEmbedder.dimension)
+        try await attachment.check(request)
+        #expect(try await attachment.sql(for: request).contains("trg_auto_embedding"))
+        request.table = "nowhere"
+        let refused = try await refusal { [request] in try await attachment.check(request) }
+        #expect(refused?.code == .unknownTable)
+        #expect(try await database.missingMigrations().count == Migration.all.count)
+        #expect(try await database.read { try TableShape.read("t", on: $0).has("embedding_status") } == false)
+        await database.close()
     }
 
     @Test(arguments: ["text", "collection", "template", "model", "status", "dimension"])

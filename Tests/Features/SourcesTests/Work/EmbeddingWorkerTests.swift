@@ -223,6 +223,46 @@ struct EmbeddingWorkerTests {
         try await shop.expectInStep(source)
     }
 
+    @Test(arguments: Dialect.allCases) func `an incarnation after a lost one says again what it is`(
+        dialect: Dialect
+    ) async throws {
+        let (shop, _) = try await shop(dialect, ["a"])
+        let worker = try await shop.worker()
+        try await worker.ready(device: "cpu", model: "hash", endpoint: "unix:here")
+        let scheduler = QueueScheduler(database: shop.database, logger: .quiet) { _, _ in }
+        try await scheduler.declareLost(try #require(await worker.id), because: "a test says so")
+        try await worker.beatOnce()
+        #expect(
+            try shop.shell("SELECT state, device, model, endpoint FROM millrace_worker ORDER BY id DESC LIMIT 1;")
+                == "ready|cpu|hash|unix:here")
+    }
+
+    @Test(arguments: Dialect.allCases) func `batches of an incarnation that was lost meanwhile are left to others`(
+        dialect: Dialect
+    ) async throws {
+        let (shop, source) = try await shop(dialect, (1...16).map { "text \($0)" })
+        try shop.shell("UPDATE millrace_job SET crashes = 1;")
+        let worker = try await shop.worker { $0.batchSize = 16 }
+        let lost = try #require(await worker.id)
+        let scheduler = QueueScheduler(database: shop.database, logger: .quiet) {
+            try EmbeddingQueue.showRescued($1, on: $0)
+        }
+        shop.embedder.change { embedder in
+            embedder.inside = { _ in
+                guard await worker.id == lost else { return }
+                try? await scheduler.declareLost(lost, because: "a test says so")
+                try? await worker.beatOnce()
+            }
+        }
+        async let work: Void = worker.work()
+        while try shop.shell("SELECT count(*) FROM millrace_job;") != "0" { await Task.yield() }
+        await worker.drain()
+        try await work
+        // The first batch, whose settlement came too late, again and one by one; the second by the new incarnation alone.
+        #expect(shop.embedder.calls.map(\.count).sorted() == Array(repeating: 1, count: 8) + [8, 8])
+        try await shop.expectInStep(source)
+    }
+
     @Test(arguments: Dialect.allCases) func `a worker frees what a lost neighbour held where no server does`(
         dialect: Dialect
     ) async throws {

@@ -122,6 +122,26 @@ struct LockTests {
         #expect(shop.embedder.texts.count == 20)
     }
 
+    @Test func `rows that one transaction has do not wait for another's, where they were claimed together`() async throws {
+        let (shop, source) = try await shop()
+        try shop.shell("UPDATE millrace_job SET crashes = 2 WHERE key IN ('1', '2');")
+        let (idle, brief) = (try Psql(shop.place.address), try Psql(shop.place.address))
+        try idle.tell("BEGIN; UPDATE parts_master_features SET part_id = 'held' WHERE id = 1;")
+        try brief.tell("BEGIN; UPDATE parts_master_features SET part_id = 'held' WHERE id = 2;")
+        let worker = try await shop.worker()
+        async let work: Void = worker.work()
+        while try shop.shell("SELECT count(*) FROM millrace_job;") != "2" { await Task.yield() }
+        try brief.tell("COMMIT;")
+        while try shop.shell("SELECT count(*) FROM millrace_job;") != "1" { await Task.yield() }
+        try idle.tell("COMMIT;")
+        while try shop.shell("SELECT count(*) FROM millrace_job;") != "0" { await Task.yield() }
+        await worker.drain()
+        try await work
+        try idle.end()
+        try brief.end()
+        try await shop.expectInStep(source)
+    }
+
     @Test func `results beyond what is kept are put off, and a stop hands the kept ones back`() async throws {
         let (shop, source) = try await shop()
         let user = try Psql(shop.place.address)
