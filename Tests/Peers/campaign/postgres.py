@@ -33,6 +33,16 @@ def server(command, *arguments):
     return done.stdout.strip()
 
 
+def psql(url, sql):
+    """One statement, or several, by the program that people use. - Returns: what it printed."""
+    done = subprocess.run(
+        ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", url, "-c", sql], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=60, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{sql}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
 class Session:
     """A connection that takes `?` for parameters and COPY with its rows for values, each statement a transaction of its
     own unless one is begun.
