@@ -13,10 +13,8 @@ RIGHT, WRONG = "canary-of-the-right-one", "canary-of-a-wrong-one"
 COMMANDS = [
     ["status"], ["source", "add", "--table", "products", "--key", "id", "--text", "title", "--into", "vector"],
     ["serve", "--workers", "0", "--port", "0"], ["worker"]]
-# What a password is asked for, in the order in which it is made.
-DATABASES = {
-    "shop": "", "frozen": "", "latin": "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
-}
+# Each with a table of the shopkeeper's, and how it is made.
+DATABASES = {"shop": "", "frozen": "", "latin": "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"}
 
 
 def prepare(url):
