@@ -74,21 +74,23 @@ class Millrace:
 
     # Processes
 
-    def start(self, *arguments, name):
+    def start(self, *arguments, name, settings=None):
+        """- Parameter settings: of this process alone, beside those of all."""
         log = open(self.home / f"{name}.log", "ab")
         process = subprocess.Popen(
-            [BINARY, *map(str, arguments)], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            [BINARY, *map(str, arguments)], env=self.environment | (settings or {}), stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log)
         log.close()
         self.processes.append(process)
         return process
 
-    def serve(self, workers=1, timeout=60):
-        process = self.start("serve", "--workers", workers, name="serve")
+    def serve(self, workers=1, timeout=60, settings=None):
+        process = self.start("serve", "--workers", workers, name="serve", settings=settings)
         self.wait_until(self.answers, timeout, "the server answers", process)
         return process
 
-    def worker(self, number=0):
-        return self.start("worker", "--name", f"bench-{number}", name=f"worker-{number}")
+    def worker(self, number=0, settings=None):
+        return self.start("worker", "--name", f"bench-{number}", name=f"worker-{number}", settings=settings)
 
     def end(self, *processes):
         """Asks processes to finish, and waits for it."""

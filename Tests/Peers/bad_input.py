@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Each bad input gives one clear sentence naming the thing and the fix, a meaningful exit code, and leaves nothing half
-done. Needs MILLRACE_BINARY, MILLRACE_DEPS, MILLRACE_MODELS and MILLRACE_HOME (a folder of its own)."""
+done. Files and command lines here, servers in bad_postgres.py. Needs MILLRACE_BINARY, MILLRACE_DEPS, MILLRACE_MODELS and
+MILLRACE_HOME (a folder of its own)."""
 
 import ctypes
 import os
@@ -9,15 +10,18 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-BINARY = os.environ["MILLRACE_BINARY"]
+from refusals import (
+    BINARY, CONFIG, DATA, IO, NO_PERMISSION, TEMPORARY, UNAVAILABLE, USAGE, end, expect, report, run)
+
 HOME = Path(os.environ["MILLRACE_HOME"])
-USAGE, DATA, UNAVAILABLE, IO, TEMPORARY, NO_PERMISSION, CONFIG = 64, 65, 69, 74, 75, 77, 78
-failures = []
+ATTACH = ["source", "add", "--table", "products", "--key", "id", "--text", "title", "--into", "vec"]
+# Those that stay until they are stopped; the server does without workers of its own.
+SERVICES = [["serve", "--workers", "0", "--port", "0"], ["worker"]]
 
 
 def database(name="user.db", wal=True):
@@ -37,40 +41,13 @@ def database(name="user.db", wal=True):
     return path
 
 
-def run(*arguments, path=None, timeout=60, **environment):
-    variables = dict(os.environ, LANG="C", LC_ALL="C", **environment)
-    if path is not None:
-        variables["DATABASE_URL"] = f"sqlite://{path}"
-    return subprocess.run(
-        [BINARY, *arguments], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
-
-
 def schema(path):
+    """All of it, Millrace's own included."""
     connection = sqlite3.connect(path)
     rows = connection.execute(
-        "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'millrace_%' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-    ).fetchall()
+        "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name").fetchall()
     connection.close()
     return rows
-
-
-def expect(title, answer, code, *words):
-    lines = [line for line in answer.stderr.splitlines() if line.startswith(("error:", "Error:"))]
-    problems = []
-    if answer.returncode != code:
-        problems.append(f"exit {answer.returncode}, not {code}")
-    if len(lines) != 1:
-        problems.append(f"{len(lines)} error lines")
-    problems += [f'no "{word}"' for word in words if word not in answer.stderr]
-    report(title, problems, answer.stderr)
-
-
-def report(title, problems, text=""):
-    if problems:
-        failures.append(title)
-        print(f"FAILED {title}: {'; '.join(problems)}\n    {text.strip()}")
-    else:
-        print(f"held   {title}")
 
 
 def add(path, *flags, table="products", key="id", text="title", into="vec", **environment):
@@ -127,48 +104,83 @@ def files():
     expect("not a database", run("status", path=junk), DATA, "junk.db")
     expect("no such folder", run("status", path=HOME / "none/x.db"), CONFIG, "none")
     newer = database("newer.db")
-    run("status", path=newer)
+    run("db", "migrate", path=newer)
     connection = sqlite3.connect(newer)
     connection.execute("INSERT INTO millrace_migration VALUES (999, 'later', 0)")
     connection.commit()
     connection.close()
-    expect("a newer version's database", run("status", path=newer), CONFIG, "999", "newer millrace")
+    for command in [["status"], *SERVICES]:
+        expect(f"a newer version's database, {command[0]}", run(*command, path=newer), CONFIG, "999", "newer millrace")
     nobody = run("status", DATABASE_URL="postgres://me:secret@127.0.0.1:1/x")
     expect("a PostgreSQL that is not there", nobody, IO, "127.0.0.1:1/x", "cannot be reached", "check host and port")
     expect("a strange URL", run("status", DATABASE_URL="mysql://x"), CONFIG, "mysql://x", "sqlite://")
 
-    locked = database("locked.db")
-    holder = sqlite3.connect(locked, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    expect("a locked database", add(locked), TEMPORARY, "locked.db")
+
+def absent():
+    """A file that is not there is named and not made, nor anything beside it."""
+    folder = HOME / "absent"
+    folder.mkdir()
+    path = folder / "shop.db"
+    for command in (["status"], ["source", "list"], ATTACH, ["jobs", "list"]):
+        expect(f"a database file that is not there, {' '.join(command[:2])}", run(*command, path=path), CONFIG, str(path))
+    # It asks the server, which alone opens the database.
+    expect("a database file that is not there, search", run("search", "x", path=path, PORT="1"), UNAVAILABLE, "millrace serve")
+    left = [file.name for file in folder.iterdir()]
+    report("no file was made", [f"there are {left}"] if left else [])
+
+
+def printing():
+    path = database("printed.db")
+    before, bytes_before = schema(path), path.read_bytes()
+    printed = run(*ATTACH, "--print-sql", path=path)
+    is_right = printed.returncode == 0 and "CREATE TRIGGER" in printed.stdout
+    report("--print-sql prints the triggers", [] if is_right else ["exit or text"], printed.stdout[:500] + printed.stderr)
+    report("--print-sql makes nothing",
+           [f"there is {name}" for _, name, _ in sorted(set(schema(path)) - set(before))[:3]])
+    report("--print-sql leaves the file as it was", [] if path.read_bytes() == bytes_before else ["it changed"])
+
+
+def locked():
+    """All at once: each waits 10 s for the lock."""
+    path = database("locked.db")
+    before = schema(path)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    commands = [ATTACH, *SERVICES]
+    with ThreadPoolExecutor(len(commands)) as pool:
+        for command, answer in zip(commands, pool.map(lambda command: run(*command, path=path), commands)):
+            expect(f"a locked database, {command[0]}", answer, TEMPORARY, "locked.db", "another program")
     holder.execute("COMMIT")
     holder.close()
-    report("nothing half done under the lock", [] if len(schema(locked)) == 5 - 1 else [str(schema(locked))])
+    report("nothing half done under the lock", [] if schema(path) == before else ["the schema changed"])
 
-    readonly = HOME / "readonly"
-    readonly.mkdir()
+
+def read_only():
+    folder, home = HOME / "readonly", HOME / "nobody"
+    folder.mkdir()
     path = database("readonly/user.db")
+    home.mkdir()
+    home.chmod(0o777)
     as_nobody = None
     if os.getuid() == 0:
         def as_nobody():
             os.setgroups([])
             os.setgid(65534)
             os.setuid(65534)
-    readonly.chmod(0o555)
+    folder.chmod(0o555)
     path.chmod(0o444)
     if os.getuid() == 0:
-        for folder in [HOME, *HOME.parents]:
-            if not folder.stat().st_mode & 0o001 and folder != Path("/"):
-                folder.chmod(folder.stat().st_mode | 0o011)
-    answer = subprocess.run(
-        [BINARY, "source", "add", "--table", "products", "--key", "id", "--text", "title", "--into", "vec"],
-        env=dict(os.environ, LC_ALL="C", DATABASE_URL=f"sqlite://{path}"), stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=60, preexec_fn=as_nobody)
-    expect("a read-only database", answer, NO_PERMISSION, "user.db")
+        for parent in [HOME, *HOME.parents]:
+            if not parent.stat().st_mode & 0o001 and parent != Path("/"):
+                parent.chmod(parent.stat().st_mode | 0o011)
+    for command in [ATTACH, *SERVICES]:
+        answer = run(*command, path=path, before=as_nobody, MILLRACE_HOME=str(home))
+        expect(f"a read-only database, {command[0]}", answer, NO_PERMISSION, "user.db", "can be read but not written")
 
 
 def runtime():
     expect("missing model", run("worker", MILLRACE_MODELS=str(HOME / "none")), UNAVAILABLE, "millrace models pull")
+    serving_without_model()
     expect("missing runtime", run("worker", MILLRACE_DEPS=str(HOME / "none")), UNAVAILABLE, "millrace models pull")
     expect("cuda is not to be had", run("worker", "--device", "cuda"), CONFIG, "cuda", "DEVICE=auto")
     models = HOME / "models"
@@ -182,12 +194,46 @@ def runtime():
         file.write(bytes([byte[0] ^ 1]))
     expect("one flipped bit in a model", run("models", "verify", MILLRACE_MODELS=str(models)), DATA,
            "model.safetensors", "millrace models pull")
+    expect("one flipped bit in a worker's model", run("worker", MILLRACE_MODELS=str(models), timeout=40), (DATA, UNAVAILABLE),
+           "model.safetensors", "millrace models pull")
     os.truncate(weights, 40_000_000)
     expect("a model cut short", run("worker", MILLRACE_MODELS=str(models)), DATA, "millrace models pull")
     expect("a bad setting", run("status", PORT="abc"), CONFIG, "PORT", '"abc"', "environment")
     expect("a bad device", run("status", DEVICE="tpu"), CONFIG, "DEVICE", "auto, cpu or cuda")
     expect("no server to search", run("search", "x", PORT="1"), UNAVAILABLE, "millrace serve")
     expect("retry of nothing named", run("jobs", "retry"), USAGE, "--failed")
+
+
+def serving_without_model():
+    """The server's worker says what is missing and is not started again and again; the server goes on, and ends as asked."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    said, log = HOME / "modelless.err", HOME / "modelless.log"
+    with open(said, "wb") as errors, open(log, "wb") as output:
+        server = subprocess.Popen(
+            [BINARY, "serve", "--workers", "1"], stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+            env=dict(os.environ, LC_ALL="C", DATABASE_URL=f"sqlite://{database('modelless.db')}", PORT=str(port),
+                     MILLRACE_MODELS=str(HOME / "none")))
+    try:
+        wait_for(lambda: b"a restart does not mend" in log.read_bytes(), 30, "the server says that its worker ended for good")
+        wait_for(lambda: is_ready(port), 30, "the server without a model is ready")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            code = server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            code = server.wait()
+    answer = subprocess.CompletedProcess(server.args, code, log.read_text(errors="replace"), said.read_text(errors="replace"))
+    expect("missing model, serve", answer, 0, "all-minilm-l6-v2", "millrace models pull")
+
+
+def is_ready(port):
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).status == 200
+    except OSError:
+        return False
 
 
 def wait_for(condition, seconds, what):
@@ -234,10 +280,7 @@ def disk_full():
             stderr=subprocess.DEVNULL, env=dict(os.environ, DATABASE_URL=f"sqlite://{path}", PORT=str(port)))
 
         def ready():
-            try:
-                return urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).status == 200
-            except OSError:
-                return False
+            return is_ready(port)
 
         if not wait_for(ready, 60, "the server on a small disk is ready"):
             return
@@ -281,9 +324,11 @@ def disk_full():
 
 attaching()
 files()
+absent()
+printing()
+locked()
+read_only()
 runtime()
 port_in_use()
 disk_full()
-if failures:
-    sys.exit(f"bad_input: {len(failures)} did not hold: {', '.join(failures)}")
-print("bad_input: all held")
+end("bad_input")

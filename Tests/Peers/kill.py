@@ -8,9 +8,10 @@
 
 A round: a table is attached, a server and workers run, users write (campaign/plan.py), processes are killed and stopped
 (campaign/faults.py), and when all is quiet everything is compared with embeddings computed anew (campaign/check.py). On
-PostgreSQL the database server is killed too and connections are cut, workers run without a network but its socket, and it
-is judged what they settled (campaign/audit.py) and whether a user's statement waited for Millrace or fell to a deadlock
-because of it (campaign/waits.py).
+PostgreSQL the database server is killed too and connections are cut, workers run without a network but its socket, in the
+long form somebody leaves a transaction with row locks open for more than a minute, and it is judged what they settled
+(campaign/audit.py) and whether a user's statement waited for Millrace or fell to a deadlock because of it
+(campaign/waits.py).
 
 The seed is printed and reproduces operations and faults; what the scheduler of the machine makes of them differs. The
 long form notes each round that held in MILLRACE_SOAK (.millrace/soak-DATABASE.json), and goes on there when it is started
@@ -35,6 +36,7 @@ from campaign.check import Judge
 from campaign.faults import Firing
 from campaign.plan import TABLE
 from campaign.postgres import Postgres
+from campaign.postgres_plan import FORGETFUL
 from campaign.processes import House, Place, wait_ready
 from campaign.sqlite import SQLite
 from campaign.takeover import TakeoverWatch
@@ -57,7 +59,7 @@ NAMES = {
 
 
 class Size:
-    def __init__(self, rows, seconds, faults, is_supervised=False, is_partitioned=True):
+    def __init__(self, rows, seconds, faults, is_supervised=False, is_partitioned=True, forgets=False):
         self.rows = rows
         self.seconds = seconds
         #: How many of each kind.
@@ -66,6 +68,8 @@ class Size:
         self.is_supervised = is_supervised
         #: Whether a PostgreSQL table has partitions; one without is rebuilt now and then.
         self.is_partitioned = is_partitioned
+        #: Whether a user of PostgreSQL forgets a transaction with row locks for more than a minute.
+        self.forgets = forgets
 
 
 def few(worker, server, stop, database=0, cut=0):
@@ -80,7 +84,8 @@ SHORT = {
 LONG = {
     "sqlite": [Size(5000, 170, few(40, 10, 4))] * 4 + [Size(5000, 170, few(40, 10, 4), is_supervised=True)],
     "postgres": [
-        Size(3000, 170, few(25, 6, 4, 6, 9), is_supervised=number % 5 == 4, is_partitioned=number % 2 == 0)
+        Size(3000, 170, few(25, 6, 4, 6, 9), is_supervised=number % 5 == 4, is_partitioned=number % 2 == 0,
+             forgets=True)
         for number in range(10)],
 }
 
@@ -150,6 +155,14 @@ class Round:
         for place in [self.server, *self.workers]:
             place.notice()
         self.complaints += self.firing.errors + self.workload.refused[:10]
+        # Rows, or why there are none.
+        self.complaints += [
+            f"{operation}: {outcome}" for operation, outcome in self._forgotten() if outcome not in range(1, 100)]
+
+    def _forgotten(self):
+        """What somebody left open, and the number of rows that it had locked, or why it had none."""
+        return [(operation, outcome) for operation, _, outcome in self.workload.log
+                if operation.actor == FORGETFUL and operation.hold]
 
     def _progress(self, counts):
         faults = ", ".join(f"{kind} {counts[kind]}/{count}" for kind, count in self.size.faults.items())
@@ -187,6 +200,8 @@ class Round:
         inside = sum(was_inside for _, _, was_inside in jobs)
         say(f"  {len(operations)} operations ({refused} refused by the table's own constraints), "
             f"{len(judge.rows)} rows, {len(judge.vectors)} vectors at the end")
+        for operation, outcome in self._forgotten():
+            say(f"  a transaction was left open for {operation.hold:.0f} s, {outcome} rows locked")
         if self.quiet:
             say(f"  queue empty {self.quiet[0]:.1f} s after the last write, the sweep done {self.quiet[1]:.1f} s later")
         say(f"  worst cosine {judge.worst:.5f} with the model asked anew, {judge.worst_reference:.5f} with ONNX Runtime")

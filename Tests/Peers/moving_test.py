@@ -44,7 +44,7 @@ class Serving:
 
     def __init__(self, database, workers):
         self.port = free_port()
-        self.environment = dict(os.environ, DATABASE_URL=database, PORT=str(self.port), LC_ALL="C")
+        self.environment = dict(os.environ, DATABASE_URL=database, PORT=str(self.port), LC_ALL="C", NO_COLOR="1")
         self.workers = workers
 
     def __enter__(self):
@@ -97,6 +97,39 @@ class Serving:
     def answers(self):
         """Keys, scores and texts, as the server gives them."""
         return [[(hit["key"], hit["score"], hit["text"]) for hit in self.search(text)] for text in QUERIES]
+
+
+class Forgotten:
+    """A transaction of psql's that nobody ends, for as long as a `with` lasts."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def __enter__(self):
+        self.psql = subprocess.Popen(
+            ["psql", "-XqAt", self.url], env=dict(os.environ, PGAPPNAME="forgotten"), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        self.psql.stdin.write("BEGIN; SELECT txid_current();\nSELECT pg_backend_pid();\n")
+        self.psql.stdin.flush()
+        self.psql.stdout.readline()
+        self.pid = int(self.psql.stdout.readline())
+        return self
+
+    def __exit__(self, *_):
+        self.psql.communicate("COMMIT;\n")
+
+    def expect_shown(self, serving):
+        """Once it is old enough to be worth a line. By then everything above has gone on beside it."""
+        def oldest():
+            return serving.status()["database"]["oldest_transaction"]
+
+        serving.until(lambda: oldest()["seconds"] >= 10, "the open transaction is 10 s old", 20)
+        asked = json.loads(serving.get("/api/status"))["database"]["oldest_transaction"]
+        for shown in (oldest(), asked):
+            check((shown["pid"], shown["application"]) == (self.pid, "forgotten"), f"the oldest transaction: {shown}")
+            check(10 <= shown["seconds"] < 600, f"its age: {shown}")
+        lines = [line for line in millrace(self.url, "status").splitlines() if "forgotten" in line]
+        check(len(lines) == 1 and str(self.pid) in lines[0], f"status says: {lines}")
 
 
 def fill():
@@ -168,7 +201,7 @@ def move(origin, target):
     millrace(origin, "db", "copy", "--to", target, "--verify-only")
     check("ok    schema:" in millrace(target, "db", "check"), "db check finds a fault on the target")
 
-    with Serving(target, workers=1) as serving:
+    with Forgotten(target) as forgotten, Serving(target, workers=1) as serving:
         time.sleep(3)
         status = serving.status()
         check([source["counts"] for source in status["sources"]] == counts, f"other counts: {status['sources']}")
@@ -183,6 +216,7 @@ def move(origin, target):
             worker["succeeded"] for worker in serving.status()["workers"]) == 1, "the edited row embedded")
         hits = serving.search("door hinge made of brass")
         check(hits and hits[0]["key"] == "1", f"the edited row is not found first: {hits}")
+        forgotten.expect_shown(serving)
 
     words = millrace(origin, "db", "copy", "--to", target, code=64)
     check("has sources already" in words, f"a second copy says: {words}")

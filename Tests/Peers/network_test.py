@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """A server without workers, which speaks HTTPS and asks for a token, beside a worker that answers it over TCP: two
 processes with a data folder each, on one database. Searched with urllib, the openai client and the command line; then
-everything that must not work. Needs MILLRACE_BINARY, MILLRACE_DEPS, MILLRACE_MODELS and MILLRACE_HOME (a folder of its
-own)."""
+everything that must not work. That is on a SQLite file; a search by text the same way is done on PostgreSQL too, where
+nothing is shared but that server and TCP. Needs MILLRACE_BINARY, MILLRACE_DEPS, MILLRACE_MODELS and MILLRACE_HOME (a folder
+of its own)."""
 
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,12 +24,22 @@ from pathlib import Path
 
 import openai
 
+from campaign.postgres import psql
+from campaign.postgres import server as postgres
+
 BINARY = os.environ["MILLRACE_BINARY"]
 HOME = Path(os.environ["MILLRACE_HOME"])
 TLS = HOME / "tls"
 DATABASE = HOME / "shop.db"
 ADMIN = "canary-admin-token-of-the-test"
 SHARED = "canary-inference-token-of-the-test"
+PASSWORD = "canary-password-of-the-test"
+PRODUCTS = """
+    CREATE TABLE products(code TEXT NOT NULL PRIMARY KEY, title TEXT, vector {vector});
+    INSERT INTO products(code, title) VALUES
+        ('boots', 'waterproof hiking boots for wet mountain paths'), ('lamp', 'desk lamp, dimmable, with a USB socket'),
+        ('hose', 'garden hose of 20 metres with a spray nozzle');
+"""
 SENTENCE = {"OK": 0, "TEMPORARY": 75, "UNAVAILABLE": 69, "NO_PERMISSION": 77, "CONFIG": 78}
 running = []
 
@@ -96,17 +108,17 @@ def stop(process, how=signal.SIGTERM):
     check(code == (0 if how == signal.SIGTERM else -how), f"a process ended with {code} after signal {how}")
 
 
-def start_server():
+def start_server(name="server", **more):
     return start(
-        "server", "serve", "--workers", "0", PORT=PORT, MILLRACE_ADMIN_TOKEN=ADMIN, MILLRACE_TLS_CERT=TLS / "live.pem",
+        name, "serve", "--workers", "0", PORT=PORT, MILLRACE_ADMIN_TOKEN=ADMIN, MILLRACE_TLS_CERT=TLS / "live.pem",
         MILLRACE_TLS_KEY=TLS / "live.key", MILLRACE_INFERENCE_TOKEN=SHARED, MILLRACE_INFERENCE_TLS_CA=TLS / "ca.pem",
-        MILLRACE_INFERENCE_TLS_CERT=TLS / "client.pem", MILLRACE_INFERENCE_TLS_KEY=TLS / "client.key")
+        MILLRACE_INFERENCE_TLS_CERT=TLS / "client.pem", MILLRACE_INFERENCE_TLS_KEY=TLS / "client.key", **more)
 
 
-def start_worker(**more):
+def start_worker(name="worker", **more):
     """On TCP with TLS; `more` says what it asks servers for."""
     return start(
-        "worker", "worker", MILLRACE_INFERENCE_LISTEN="127.0.0.1:0", MILLRACE_INFERENCE_ADVERTISE="localhost",
+        name, "worker", MILLRACE_INFERENCE_LISTEN="127.0.0.1:0", MILLRACE_INFERENCE_ADVERTISE="localhost",
         MILLRACE_INFERENCE_TLS_CERT=TLS / "server.pem", MILLRACE_INFERENCE_TLS_KEY=TLS / "server.key", **more)
 
 
@@ -166,14 +178,14 @@ def prepare():
         shutil.copy(TLS / f"server.{kind}", TLS / f"live.{kind}")
     shop = sqlite3.connect(DATABASE)
     shop.execute("PRAGMA journal_mode = WAL")
-    shop.executescript("""
-        CREATE TABLE products(code TEXT NOT NULL PRIMARY KEY, title TEXT, vector BLOB);
-        INSERT INTO products(code, title) VALUES
-            ('boots', 'waterproof hiking boots for wet mountain paths'), ('lamp', 'desk lamp, dimmable, with a USB socket'),
-            ('hose', 'garden hose of 20 metres with a spray nozzle');
-    """)
+    shop.executescript(PRODUCTS.format(vector="BLOB"))
     shop.close()
-    added = millrace("source", "add", "--table", "products", "--key", "code", "--text", "title", "--into", "vector")
+    attach()
+
+
+def attach(**more):
+    added = millrace(
+        "source", "add", "--table", "products", "--key", "code", "--text", "title", "--into", "vector", **more)
     check(added.returncode == 0, f"the table was not attached: {added.stderr}")
 
 
@@ -293,6 +305,45 @@ def check_workers(worker):
     print("held   workers")
 
 
+def check_postgres():
+    """Server and worker with nothing in common but a PostgreSQL, reached over TCP with a password, and each other."""
+    url = postgres("start")
+    try:
+        shop = url.rpartition("/")[0] + "/shop"
+        psql(url, f"CREATE ROLE shopkeeper LOGIN PASSWORD '{PASSWORD}'")
+        psql(url, "CREATE DATABASE shop OWNER shopkeeper")
+        port = re.search(r":(\d+)/", url)[1]
+        database = {"DATABASE_URL": f"postgres://shopkeeper:{PASSWORD}@127.0.0.1:{port}/shop"}
+        psql(database["DATABASE_URL"], PRODUCTS.format(vector="bytea"))
+        attach(home="postgres-commands", **database)
+        server = start_server("postgres-server", **database)
+        worker = start_worker("postgres-worker", MILLRACE_INFERENCE_TOKEN=SHARED, **database)
+        until(lambda: server.poll() is not None or answers("/readyz"), "the server on PostgreSQL is ready")
+        until(lambda: found("shoes for the rain") == ["boots"], "the boots are found on PostgreSQL")
+        psql(database["DATABASE_URL"], "UPDATE products SET title = 'snow shovel with a long handle' WHERE code = 'hose'")
+        until(lambda: found("clearing the driveway in winter") == ["hose"], "the edited row is found by its new text")
+        endpoint = psql(shop, "SELECT string_agg(endpoint, ' ') FROM millrace.worker WHERE state = 'ready'")
+        check(re.fullmatch(r"tls://localhost:\d+", endpoint), f"the one worker is entered at {endpoint!r}")
+        sockets = list(HOME.glob("postgres-*/run/*.sock"))
+        check(sockets == [], f"nobody answers on a unix socket on PostgreSQL: {sockets}")
+        stop(worker, signal.SIGKILL)
+        status, headers, body = ask("/api/search", {"text": "shoes for the rain"})
+        check(status == 503 and int(headers["Retry-After"]) >= 1, f"without a worker on PostgreSQL: {status} {body}")
+        check(ask("/api/search", {"item": "boots", "k": 1})[0] == 200, "more like this needs no worker")
+        stop(server)
+    finally:
+        end_all()
+        postgres("stop", url)
+    print("held   PostgreSQL")
+
+
+def end_all():
+    while running:
+        process = running.pop()
+        process.kill()
+        process.wait()
+
+
 def main():
     prepare()
     check_settings()
@@ -304,6 +355,7 @@ def main():
     check_renewal()
     check_workers(worker)
     stop(server)
+    check_postgres()
     for log in HOME.glob("*.log"):
         check(b"canary" not in log.read_bytes(), f"a token is in {log.name}")
     print("network_test: all held")
@@ -312,9 +364,7 @@ def main():
 try:
     main()
 finally:
-    for process in running:
-        process.kill()
-        process.wait()
+    end_all()
     if sys.exc_info()[0] is not None:
         for log in HOME.glob("*.log"):
             print(f"--- {log.name}", *log.read_text(errors="replace").splitlines()[-15:], sep="\n    ")

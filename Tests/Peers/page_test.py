@@ -2,18 +2,29 @@
 
 Without a URL it is the server at MILLRACE_URL. It must have one source, items to find and failed jobs in two groups
 at least, or 2 in one; with --empty it must have nothing. Failed jobs are retried by this test. With
---token the server must ask for that one; every page then begins at the form. The browser is Debian's, at /usr/bin/chromium.
+--token the server must ask for that one; every page then begins at the form.
+
+The browser is MILLRACE_BROWSER, which Scripts/environment sets, and Debian's without it; where it is set to nothing there is
+none of the system's, and playwright takes its own. The command that an empty page shows is run by the program at
+MILLRACE_BINARY, else the debug build of this checkout.
 """
 
 import argparse
 import json
 import os
 import re
+import shlex
+import sqlite3
+import subprocess
 import sys
+import tempfile
 import urllib.request
+from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+BROWSER = os.environ.get("MILLRACE_BROWSER", "/usr/bin/chromium") or None
+BINARY = os.environ.get("MILLRACE_BINARY", str(Path(__file__).resolve().parents[2] / ".build/debug/millrace"))
 VIEWS = ["overview", "search", "sources", "jobs", "workers"]
 TEXT_COLOURS = ["text", "muted", "accent", "waiting", "running", "done", "retrying", "failed", "held"]
 
@@ -213,13 +224,31 @@ def check_empty(browser, problems):
     for view in ("overview", "sources"):
         go(page, view)
         command = page.locator(".empty .code").inner_text()
-        check(command.startswith("millrace source add"), f"{view} gives the command: {command}")
+        check_command(command, view)
     go(page, "workers")
     check(page.locator(".empty .code").inner_text().startswith("millrace worker"), "workers gives the command")
     for state in ("dead", "available"):
         go(page, "jobs", f"?state={state}")
         page.wait_for_selector(".empty")
     page.context.close()
+
+
+def check_command(command, view):
+    """It attaches a table that has the names it shows, as it stands."""
+    words = shlex.split(command)
+    check(words[:3] == ["millrace", "source", "add"], f"{view} gives the command: {command}")
+    flags = dict(zip(words[3::2], words[4::2]))
+    check(set(flags) == {"--table", "--key", "--text", "--into"}, f"{view} says table, key, text and vector column: {command}")
+    with tempfile.TemporaryDirectory(prefix="millrace-page-") as folder:
+        with sqlite3.connect(f"{folder}/user.db") as user:
+            user.execute("PRAGMA journal_mode = WAL")
+            names = [f'"{flags[flag]}"' for flag in ("--table", "--key", "--text", "--into")]
+            user.execute("CREATE TABLE {}({} INTEGER PRIMARY KEY, {} TEXT, {} TEXT)".format(*names))
+        user.close()
+        done = subprocess.run(
+            [BINARY, *words[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+            env=dict(os.environ, MILLRACE_HOME=folder, DATABASE_URL=f"sqlite://{folder}/user.db", LC_ALL="C"))
+    check(done.returncode == 0, f"{view} gives a command that ends with {done.returncode}: {command}: {done.stderr}")
 
 
 def check_login(browser, problems):
@@ -287,7 +316,7 @@ def take_pictures(browser, problems):
 
 
 with sync_playwright() as playwright:
-    chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
     console = []
     if options.pictures:
         take_pictures(chromium, console)

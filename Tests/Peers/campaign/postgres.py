@@ -10,7 +10,7 @@ import psycopg
 
 from .audit import Audit
 from .plan import STATUS
-from .postgres_plan import PostgresPlan
+from .postgres_plan import FORGETFUL, PostgresPlan
 from .waits import ServerLog, WaitWatch
 
 SCRIPT = Path(__file__).resolve().parents[3] / "Scripts/test-postgres"
@@ -30,6 +30,16 @@ def server(command, *arguments):
     done = subprocess.run([str(SCRIPT), command, *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{SCRIPT.name} {command} {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout.strip()
+
+
+def psql(url, sql):
+    """One statement, or several, by the program that people use. - Returns: what it printed."""
+    done = subprocess.run(
+        ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", url, "-c", sql], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=60, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{sql}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
@@ -117,7 +127,7 @@ class Postgres:
 
     @staticmethod
     def plan(seed, size):
-        return PostgresPlan(seed, size.rows, size.seconds, size.faults, size.is_partitioned)
+        return PostgresPlan(seed, size.rows, size.seconds, size.faults, size.is_partitioned, size.forgets)
 
     def watches(self):
         return [Audit(self), WaitWatch(self, self.wait_limit), ServerLog(self.folder, self.wait_limit)]
@@ -180,13 +190,17 @@ class Postgres:
         session.execute("SELECT 1")
 
     def cut(self, session, chance):
-        """Ends the connections of one program, Millrace's or a user's. - Returns: what was cut, for the log."""
+        """Ends the connections of one program, Millrace's or a user's; what is forgotten stays.
+
+        - Returns: what was cut, for the log.
+        """
         rows = session.execute(
             """
             SELECT application_name, array_agg(pid) FROM pg_stat_activity
             WHERE datname = current_database() AND (application_name LIKE 'millrace%' OR application_name LIKE 'user%')
+                AND application_name <> ?
             GROUP BY 1 ORDER BY 1
-            """).fetchall()
+            """, (f"user {FORGETFUL}",)).fetchall()
         if not rows:
             return "nobody"
         # Millrace's programs as often as the users', of whom there are more.

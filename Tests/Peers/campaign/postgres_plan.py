@@ -1,22 +1,33 @@
-"""What users of a PostgreSQL table do besides: they hold row locks, meet in deadlocks, write past triggers and partitions."""
+"""What users of a PostgreSQL table do besides: they hold row locks, meet in deadlocks, write past triggers and partitions, and
+forget to end a transaction."""
+
+import random
 
 from .plan import STATUS, TABLE, Plan
 
 #: So few that updates of several in random order meet.
 HOT_ROWS = 12
+#: Who leaves a transaction open, and for how many seconds.
+FORGETFUL, FORGOTTEN_SECONDS = "forgetful", (60, 90)
+#: For so long before and after it nothing is planned that would end it, or wait for it: operations and faults may be late.
+LATE_SECONDS = (15, 10)
+#: Its rows are each so many keys apart.
+FORGOTTEN_STEP = 217
 
 
 class PostgresPlan(Plan):
     DEEDS = dict(Plan.DEEDS, **{"upsert": 12, "update many": 5, "unseen": 2, "in a leaf": 12})
     SELDOM = dict(Plan.SELDOM, **{"tangle": 2.5, "copy": 6, "hold locks": 8, "truncate": 60, "rebuild": 40})
 
-    def __init__(self, seed, rows, seconds, faults, is_partitioned):
+    def __init__(self, seed, rows, seconds, faults, is_partitioned, forgets=False):
+        """- Parameter forgets: whether a transaction with row locks is left open for more than a minute."""
         self.is_partitioned = is_partitioned
         #: Keys in each partition that the table gets while the round runs.
         self.later_leaf = max(60, rows // 10)
         #: The first key of each partition, and the first key that has none.
         self.bounds = [0, rows // 3, 2 * rows // 3, rows + self.later_leaf // 2]
         self.first_leaves = len(self.bounds) - 1
+        self._choose_forgotten(random.Random(f"{seed} forgotten"), seconds, forgets)
         super().__init__(seed, rows, seconds, faults)
 
     def create_table(self):
@@ -45,6 +56,66 @@ class PostgresPlan(Plan):
             self._add(max(0, at - 2), "tool", "a new partition", set(), [(self._create_leaf(number), ())], repeats=True)
         return key
 
+    # The transaction that is forgotten
+
+    def _choose_forgotten(self, chance, seconds, forgets):
+        start, hold = chance.uniform(0.15, 0.3) * seconds, chance.uniform(*FORGOTTEN_SECONDS)
+        #: From when until when it is open.
+        self.forgotten = (start, start + hold) if forgets else None
+        #: The rows that it locks, which nobody else names; of one partition, so that others can be made beside it.
+        self.forgotten_keys = range(
+            4 * HOT_ROWS + chance.randrange(FORGOTTEN_STEP), self.bounds[1] if forgets else 0, FORGOTTEN_STEP)
+        self.forgotten_strength = chance.choice(["UPDATE", "NO KEY UPDATE", "SHARE"])
+
+    def _is_forgotten(self, at):
+        """Whether what is planned for then may meet it."""
+        return self.forgotten is not None and (
+            self.forgotten[0] - LATE_SECONDS[0] <= at < self.forgotten[1] + LATE_SECONDS[1])
+
+    def _workload(self):
+        super()._workload()
+        if self.forgotten:
+            self._leave_open(*self.forgotten)
+
+    def _leave_open(self, start, end):
+        """The rows are given work and locked before anybody can have done it."""
+        keys = tuple(self.forgotten_keys)
+        these = f"id IN ({', '.join('?' for _ in keys)})"
+        self._add(start, FORGETFUL, "edit of what it will lock", set(keys),
+                  [(f"UPDATE {TABLE} SET body = ? WHERE {these}", (self.texts.fresh(), *keys))], repeats=True)
+        self._add(start, FORGETFUL, f"forgets a transaction with FOR {self.forgotten_strength}", set(),
+                  [(f"SELECT id FROM {self._table_of(keys[0])} WHERE {these} ORDER BY id FOR {self.forgotten_strength}", keys)],
+                  hold=end - start, repeats=True)
+
+    def _faults(self, counts):
+        """What would kill the database while it is open does so before or after, as evenly."""
+        faults = super()._faults(counts)
+        if self.forgotten is None:
+            return faults
+        first, last = 0.02 * self.seconds, 0.98 * self.seconds
+        start, end = self.forgotten[0] - LATE_SECONDS[0], self.forgotten[1] + LATE_SECONDS[1]
+        for fault in faults:
+            if fault.kind == "database" and self._is_forgotten(fault.at):
+                at = first + (fault.at - start) / (end - start) * (start - first + last - end)
+                fault.at = at if at < start else at - start + end
+        return sorted(faults, key=lambda fault: fault.at)
+
+    def _key(self):
+        while (key := super()._key()) in self.forgotten_keys:
+            pass
+        return key
+
+    def _some_keys(self, count):
+        return [key for key in super()._some_keys(count) if key not in self.forgotten_keys]
+
+    def _some_pending(self, at):
+        if not self._is_forgotten(at):
+            super()._some_pending(at)
+
+    def _all_pending(self, at):
+        if not self._is_forgotten(at):
+            super()._all_pending(at)
+
     # Deeds of one user
 
     def _upsert(self, at, actor):
@@ -57,6 +128,8 @@ class PostgresPlan(Plan):
 
     def _update_many(self, at, actor):
         """One statement over many rows, whose order is the server's."""
+        if self._is_forgotten(at):
+            return self._edit(at, actor)
         self._add(at, actor, "update of many rows", None, [(
             f"UPDATE {TABLE} SET body = body || ? WHERE id % 31 = ? AND length(body) < 2000",
             (" " + self.texts.fresh()[:20], self.random.randrange(31)))])
@@ -94,7 +167,7 @@ class PostgresPlan(Plan):
         return create_table(f"new_{TABLE}", has_status)
 
     def _rebuild(self, at):
-        if not self.is_partitioned:
+        if not self.is_partitioned and not self._is_forgotten(at):
             super()._rebuild(at)
 
     def _tangle(self, at):
@@ -124,10 +197,12 @@ class PostgresPlan(Plan):
                   hold=self.random.uniform(1, 4))
 
     def _truncate(self, at):
-        """Everything goes and comes anew, or the rows of one partition."""
-        table, keys = TABLE, sorted(self.codes)
-        if self.is_partitioned and self.random.random() < 0.5:
-            number = self.random.randrange(self.first_leaves)
+        """Everything goes and comes anew, or the rows of one partition; of another one than that of a forgotten transaction."""
+        table, keys, is_forgotten = TABLE, sorted(self.codes), self._is_forgotten(at)
+        if is_forgotten and not self.is_partitioned:
+            return
+        if self.is_partitioned and (is_forgotten or self.random.random() < 0.5):
+            number = self.random.randrange(1 if is_forgotten else 0, self.first_leaves)
             table = leaf(number)
             keys = [key for key in keys if self.bounds[number] <= key < self.bounds[number + 1]]
         rows = [(key, self.codes[key], self.texts.next()) for key in keys]
