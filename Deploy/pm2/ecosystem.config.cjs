@@ -13,9 +13,9 @@ const common = {
   // SIGTERM in place of PM2's SIGINT; either drains. Then there is a minute to finish what is in hand.
   kill_signal: "SIGTERM",
   kill_timeout: 60_000,
-  // 64 wrong usage, 69 no runtime, no model or no memory for it, 77 a right is missing or the database is a replica,
-  // 78 wrong setting: the same start would fail again, so a person has to look.
-  stop_exit_codes: [0, 64, 69, 77, 78],
+  // 64 wrong usage, 65 damaged data, 69 no runtime, no model or no memory for it, 77 a right is missing or the database
+  // is a replica, 78 wrong setting: the same start would fail again, so a person has to look.
+  stop_exit_codes: [0, 64, 65, 69, 77, 78],
   exp_backoff_restart_delay: 200,
   env: { NO_COLOR: "1" },
 };

@@ -116,7 +116,7 @@ class Shop:
         for command in (["status"], ["serve", "--workers", "0"], ["worker"]):
             answer = refusals.run(*command, **(self.settings | {"DATABASE_PREPARED": "on"}))
             refusals.expect(f"prepared statements left on, {command[0]}", answer, refusals.CONFIG, "127.0.0.1", "pooler",
-                            "prepared statements off")
+                            "DATABASE_PREPARED=off")
 
     def work(self):
         with open(HOME / "serve.log", "wb") as log:

@@ -49,7 +49,7 @@ extension DatabaseError {
             case .protocolViolation where words.contains("startup parameter"):
                 (
                     .cannotOpen,
-                    "\(place) is a pooler that takes no settings at the start (\(words)): switch prepared statements off, and give the server's own URL for listening"
+                    "\(place) is a pooler that takes no settings at the start (\(words)): set DATABASE_PREPARED=off, and DATABASE_LISTEN_URL to the server itself"
                 )
             default:
                 state.group == "28"

@@ -132,7 +132,9 @@ extension DatabaseError {
     private static func qualified(_ name: String, in statement: String) -> String {
         let plain = name.hasPrefix("\"") ? name : "\"\(name)\""
         for spelling in [name, plain] {
-            guard let dot = statement.firstRange(of: ".\(spelling)")?.lowerBound, dot > statement.startIndex else { continue }
+            guard let dot = statement.firstRange(of: ".\(spelling)")?.lowerBound, dot > statement.startIndex else {
+                continue
+            }
             let before = statement[..<dot]
             let schema =
                 before.last == "\""

@@ -109,7 +109,7 @@ struct PoolerTests {
         let pooler = try await Pooler(before: TestServer.shared())
         let error = await refusal { try await open(url: pooler.url(of: place.name)) }
         #expect(error?.code == .cannotOpen)
-        #expect(error?.message.contains("prepared statements off") == true, "\(error?.message ?? "it opened")")
+        #expect(error?.message.contains("DATABASE_PREPARED=off") == true, "\(error?.message ?? "it opened")")
     }
 
     @Test func `a pooler whose server is gone says so in time`() async throws {

@@ -107,7 +107,8 @@ struct FeedStoreTests {
         }
     }
 
-    @Test(arguments: Dialect.allCases) func `entries that are too old go whoever may want them, as many as are asked for`(
+    @Test(arguments: Dialect.allCases)
+    func `entries that are too old go whoever may want them, as many as are asked for`(
         on dialect: Dialect
     ) async throws {
         try await onTables(dialect) { connection in

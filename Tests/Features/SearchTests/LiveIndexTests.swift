@@ -5,7 +5,9 @@ import Testing
 @testable import Search
 
 struct LiveIndexTests {
-    @Test(arguments: Dialect.allCases) func `a rebuild reads everything, page by page, and then the feed is followed`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a rebuild reads everything, page by page, and then the feed is followed`(
+        on dialect: Dialect
+    ) async throws {
         let library = try await Library(dialect, page: 3)
         for number in 1...10 { try await library.put("k\(number)", [Float(number), 1]) }
         #expect(await library.index.isReady == false)
@@ -25,7 +27,9 @@ struct LiveIndexTests {
         #expect(try await library.keys(like: [1, 0], k: 20).contains("k5") == false)
     }
 
-    @Test(arguments: Dialect.allCases) func `what came and went between two looks leaves nothing`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `what came and went between two looks leaves nothing`(on dialect: Dialect)
+        async throws
+    {
         let library = try await Library(dialect)
         try await library.index.rebuild()
         try await library.put("a", [1, 0])
@@ -37,7 +41,9 @@ struct LiveIndexTests {
         #expect(try await library.keys(like: [1, 1]) == ["a"])
     }
 
-    @Test(arguments: Dialect.allCases) func `pruned past, it rebuilds in place, and no deleted row survives`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `pruned past, it rebuilds in place, and no deleted row survives`(
+        on dialect: Dialect
+    ) async throws {
         let library = try await Library(dialect, page: 3)
         for number in 1...8 { try await library.put("k\(number)", [Float(number), 1]) }
         try await library.index.rebuild()
@@ -63,7 +69,9 @@ struct LiveIndexTests {
         #expect(await library.index.feedPosition() == 10)
     }
 
-    @Test(arguments: Dialect.allCases) func `searches find everything while a rebuild goes on`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `searches find everything while a rebuild goes on`(on dialect: Dialect)
+        async throws
+    {
         let library = try await Library(dialect, page: 20)
         for number in 1...200 { try await library.put("k\(number)", [Float(number), 1]) }
         try await library.index.rebuild()
@@ -87,7 +95,9 @@ struct LiveIndexTests {
         #expect(try await library.keys(like: [1, 1]) == ["n"])
     }
 
-    @Test(arguments: Dialect.allCases) func `two spaces of one source stay apart while it is embedded anew`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `two spaces of one source stay apart while it is embedded anew`(
+        on dialect: Dialect
+    ) async throws {
         let library = try await Library(dialect, page: 2)
         for number in 1...6 { try await library.put("k\(number)", [Float(number), 1]) }
         for number in [2, 4] { try await library.put("k\(number)", [0, 0, Float(number)], space: "two") }
@@ -104,7 +114,9 @@ struct LiveIndexTests {
         #expect(try await library.keys(like: [0, 0, 1], k: 20).count == 6)
     }
 
-    @Test(arguments: Dialect.allCases) func `it runs until it is cancelled and sees what other programs commit`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `it runs until it is cancelled and sees what other programs commit`(
+        on dialect: Dialect
+    ) async throws {
         let library = try await Library(dialect)
         try await library.put("a", [1, 0])
         let running = Task { try await library.index.run() }

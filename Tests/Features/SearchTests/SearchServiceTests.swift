@@ -24,7 +24,9 @@ struct SearchServiceTests {
         }
     }
 
-    @Test(arguments: Dialect.allCases) func `a text finds the rows nearest in meaning, best first, over all collections`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases)
+    func `a text finds the rows nearest in meaning, best first, over all collections`(on dialect: Dialect) async throws
+    {
         let answer = try await library(on: dialect).service.search(SearchQuery(.text("x"), k: 3))
         #expect(answer.results.map(\.item.key) == ["east", "between", "note"])
         #expect(answer.results.map { ($0.score * 100).rounded() } == [100, 80, 60])
@@ -41,7 +43,9 @@ struct SearchServiceTests {
         #expect(error?.message == "no collection is named \"other\" — collections are: parts, notes")
     }
 
-    @Test(arguments: Dialect.allCases) func `a vector of any length is compared by its direction`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `a vector of any length is compared by its direction`(on dialect: Dialect)
+        async throws
+    {
         let library = try await library(on: dialect)
         #expect(try await library.keys(like: [0, 500], k: 2) == ["north", "note"])
         for vector: [Float] in [[], [0, 0], [.nan, 1], [.infinity, 1]] {
@@ -52,7 +56,9 @@ struct SearchServiceTests {
         #expect(error?.message == "the query's vector has 3 numbers, collection \"parts\" has 2")
     }
 
-    @Test(arguments: Dialect.allCases) func `collections of another dimension are passed by where none was chosen`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `collections of another dimension are passed by where none was chosen`(
+        on dialect: Dialect
+    ) async throws {
         let library = try await library(on: dialect)
         try await library.put("deep", [0, 0, 1], in: Library.notes, space: "three")
         try await library.put("note", [1, 0, 0], in: Library.notes, space: "three")
@@ -84,7 +90,9 @@ struct SearchServiceTests {
         #expect(try await refusal(try await library(on: .sqlite), SearchQuery(.text(text)))?.code == .badQuery)
     }
 
-    @Test(arguments: Dialect.allCases) func `hits whose row is gone are dropped, however many there are`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases) func `hits whose row is gone are dropped, however many there are`(
+        on dialect: Dialect
+    ) async throws {
         let library = try await library(on: dialect)
         for number in 1...100 { try await library.put("ghost\(number)", [1, 0.001 * Float(number)]) }
         try await library.follow()
@@ -93,7 +101,10 @@ struct SearchServiceTests {
         #expect(try await library.keys(like: [1, 0], k: 10_000).count == 4)
     }
 
-    @Test(arguments: Dialect.allCases) func `a query of another space is refused where a collection was chosen, else passed by`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases)
+    func `a query of another space is refused where a collection was chosen, else passed by`(on dialect: Dialect)
+        async throws
+    {
         let library = try await library(on: dialect)
         let error = try await refusal(library, SearchQuery(.text("other"), collection: "parts"))
         #expect(error?.code == .spaceMismatch)
@@ -101,7 +112,10 @@ struct SearchServiceTests {
         #expect(answer.results.isEmpty && answer.collections.isEmpty)
     }
 
-    @Test(arguments: Dialect.allCases) func `before the first rebuild it asks for patience, and without a collection for one`(on dialect: Dialect) async throws {
+    @Test(arguments: Dialect.allCases)
+    func `before the first rebuild it asks for patience, and without a collection for one`(on dialect: Dialect)
+        async throws
+    {
         let library = try await Library(dialect)
         let early = try await refusal(library, SearchQuery(.text("x")))
         #expect(early?.code == .notReady && early?.isRetryable == true)

@@ -101,8 +101,7 @@ package struct Child: Sendable {
             switch self {
             case .killed: true
             case .exited(let code):
-                code != Failure.Exit.usage.rawValue && code != Failure.Exit.config.rawValue
-                    && code != Failure.Exit.unavailable.rawValue && code != Failure.Exit.noPermission.rawValue
+                ![Failure.Exit.usage, .config, .data, .unavailable, .noPermission].map(\.rawValue).contains(code)
             }
         }
 

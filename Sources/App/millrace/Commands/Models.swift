@@ -11,7 +11,8 @@ struct Models: AsyncParsableCommand {
 
     struct List: Command {
         static let configuration = CommandConfiguration(
-            abstract: "List the models that there are, and which are here.", discussion: "  millrace models list --json")
+            abstract: "List the models that there are, and which are here.", discussion: "  millrace models list --json"
+        )
 
         @OptionGroup var options: SharedOptions
         @OptionGroup var output: JSONOption

@@ -88,6 +88,7 @@ package actor QueueScheduler {
     private func round(wall: Timestamp) async throws -> (beats: [WorkerID: Int64], orphans: Int) {
         let (jobs, afterRescue, term, limit) = (jobs, rescuer.afterRescue, leadership.term, settings.stepRows)
         return try await database.write { connection in
+            try connection.limitWaiting()
             let beats = try WorkerStore().beats(on: connection)
             guard let term, try Leadership.stands(term, on: connection) else { return (beats, 0) }
             if let due = try jobs.nextDue(on: connection), due <= wall {

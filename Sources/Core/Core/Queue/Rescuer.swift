@@ -28,6 +28,7 @@ package struct Rescuer: Sendable {
     ) async throws {
         let (jobs, afterRescue) = (jobs, afterRescue)
         let rescue = try await database.write { connection -> JobStore.Rescue? in
+            try connection.limitWaiting()
             guard try isEntitled(connection), try WorkerStore().end(worker, as: .lost, on: connection) else {
                 return nil
             }

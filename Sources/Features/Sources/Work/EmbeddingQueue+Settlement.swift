@@ -25,10 +25,11 @@ extension EmbeddingQueue {
         guard !claimed.isEmpty else { return [] }
         let jobs = jobs
         return try await database.write { connection in
+            try connection.limitWaiting()
             let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
             let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
             try jobs.requeue(mine, on: connection)
-            try Self.show("pending", mine, patience: Self.tablePatienceWithJobs, on: connection)
+            try Self.show("pending", mine, patience: UsersLocks.tablePatienceWithJobs, on: connection)
             return standings.filter { $0.1 == .locked }.map(\.0)
         }
     }
@@ -40,6 +41,7 @@ extension EmbeddingQueue {
     func postpone(_ claimed: [Job], until moment: Timestamp) async throws -> [Job] {
         let jobs = jobs
         return try await database.write { connection in
+            try connection.limitWaiting()
             let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
             // Who has been wished for again meanwhile is not put off.
             try jobs.requeue(standings.filter { $0.1 == .superseded }.map(\.0), on: connection)
@@ -152,14 +154,14 @@ extension EmbeddingQueue {
     ) async throws -> Result {
         do {
             return try await database.write { connection in
-                try limitWaiting(on: connection)
+                try connection.limitWaiting()
                 return try body(connection)
             }
         } catch let error as DatabaseError
             where [.io, .commitUnknown].contains(error.code) && database.dialect == .postgres
         {
             return try await database.write { connection in
-                try limitWaiting(stillness: stillness * 10, on: connection)
+                try connection.limitWaiting(stillness: UsersLocks.stillness * 10)
                 return try body(connection)
             }
         }
@@ -179,6 +181,7 @@ extension EmbeddingQueue {
     package func suspend(_ source: Source, fault: String, handingBack claimed: [Job]) async throws -> [Job] {
         let (database, jobs) = (database, jobs)
         return try await database.write { connection in
+            try connection.limitWaiting()
             try SourceStore().suspend(source.id, fault: fault, on: connection)
             let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
             let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
@@ -190,7 +193,7 @@ extension EmbeddingQueue {
     /// Puts the rows of rescued jobs right: freed ones wait again, held ones show as failed. Part of the rescue's
     /// transaction; a row that is gone or locked, or a table that cannot be read, holds nothing up.
     package static func showRescued(_ rescue: JobStore.Rescue, on connection: any Connection) throws {
-        try show("pending", rescue.freed, patience: tablePatienceWithJobs, on: connection)
-        try show("failed", rescue.held, patience: tablePatienceWithJobs, on: connection)
+        try show("pending", rescue.freed, patience: UsersLocks.tablePatienceWithJobs, on: connection)
+        try show("failed", rescue.held, patience: UsersLocks.tablePatienceWithJobs, on: connection)
     }
 }

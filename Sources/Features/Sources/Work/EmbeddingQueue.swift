@@ -1,5 +1,6 @@
 package import Core
 package import Embedding
+import Synchronization
 
 /// What one claim took: batches that go through the model one after another, each under a fence of its own.
 package struct Claim: Sendable {
@@ -23,15 +24,6 @@ package struct EmbeddingQueue: Sendable {
     /// free, so that a user's program never waits for a whole batch; on PostgreSQL they are one statement.
     var rowsPerBody: Int { database.dialect == .sqlite ? 32 : 50 }
 
-    /// How long a transaction waits behind whoever has the whole table locked.
-    static let tablePatience = Duration.seconds(1)
-    /// The same where the transaction has jobs already. Whoever truncates the table has the table first and wants the jobs
-    /// then: before PostgreSQL calls that a deadlock and ends the user's statement, this one has given up.
-    static let tablePatienceWithJobs = Duration.milliseconds(10)
-    /// How long a process may stand still in a transaction that has users' rows or tables, before PostgreSQL ends it and
-    /// gives them back: one that is stopped must not make users wait.
-    static let stillness = Duration.milliseconds(50)
-
     package init(database: any Database, jobs: JobStore = JobStore()) {
         self.database = database
         self.jobs = jobs
@@ -44,19 +36,40 @@ package struct EmbeddingQueue: Sendable {
     ///
     /// - Parameter turn: counts the claims of this process, from 1; see ``Suspicion/order(turn:)`` and ``JobStore``.
     package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> Claim {
-        let claim = try await database.write { connection -> Claim in
-            for suspicion in Suspicion.order(turn: turn) {
-                let claim = try self.claim(suspicion, limit: limit, turn: turn, worker: worker, on: connection)
-                if !claim.isEmpty { return claim }
-            }
-            return Claim(worker: worker)
-        }
+        let claim = try await take(limit: limit, turn: turn, worker: worker)
         do {
             try await markProcessing(claim.jobs)
         } catch let error as DatabaseError where error.isRetryable {
             // Best effort: the rows stay as they are, and so does the claim.
         }
         return claim
+    }
+
+    /// Where it is not known whether the claim was kept it is taken for one: a living worker's jobs are freed by nobody
+    /// else, and of one that was not kept the fences are nobody's, so that it settles nothing.
+    private func take(limit: Int, turn: Int, worker: WorkerID) async throws -> Claim {
+        let taken = Mutex<Claim?>(nil)
+        do {
+            return try await database.write { connection in
+                try connection.limitWaiting()
+                let claim = try take(limit: limit, turn: turn, worker: worker, on: connection)
+                taken.withLock { $0 = claim }
+                return claim
+            }
+        } catch let error as DatabaseError where error.code == .commitUnknown {
+            guard let claim = taken.withLock({ $0 }) else { throw error }
+            return claim
+        }
+    }
+
+    private func take(
+        limit: Int, turn: Int, worker: WorkerID, on connection: any Connection
+    ) throws(DatabaseError) -> Claim {
+        for suspicion in Suspicion.order(turn: turn) {
+            let claim = try self.claim(suspicion, limit: limit, turn: turn, worker: worker, on: connection)
+            if !claim.isEmpty { return claim }
+        }
+        return Claim(worker: worker)
     }
 
     /// Of suspects several batches are taken ahead, since each is small and who claims them must first end what it has in
@@ -97,10 +110,10 @@ package struct EmbeddingQueue: Sendable {
     /// Writes a status into the rows of `jobs`, best effort: rows that are gone or that a user's transaction has, tables
     /// that cannot be read and rows whose own constraints refuse the word are passed by.
     static func show(
-        _ status: String, _ jobs: [Job], patience: Duration = tablePatience, on connection: any Connection
+        _ status: String, _ jobs: [Job], patience: Duration = UsersLocks.tablePatience, on connection: any Connection
     ) throws {
         guard !jobs.isEmpty else { return }
-        try limitWaiting(patience: patience, on: connection)
+        try connection.limitWaiting(patience: patience)
         for (source, jobs) in Dictionary(grouping: jobs, by: \.source) {
             guard let source = try SourceStore().find(source, on: connection) else { continue }
             // Only what is outside the attempt goes with the commit, while users may wait for the rows.
@@ -118,25 +131,6 @@ package struct EmbeddingQueue: Sendable {
         }
     }
 
-    /// A lock of the whole table (ALTER TABLE, TRUNCATE) is the only thing that these transactions wait for, and not long;
-    /// and nobody waits long for them.
-    static func limitWaiting(
-        patience: Duration = tablePatience, stillness: Duration = stillness, on connection: any Connection
-    ) throws(DatabaseError) {
-        guard connection.dialect == .postgres else { return }
-        _ = try connection.row(
-            SQL(
-                postgres: """
-                    SELECT pg_catalog.set_config('lock_timeout', :wait, true),
-                        pg_catalog.set_config('idle_in_transaction_session_timeout', :stillness, true)
-                    """),
-            ["wait": milliseconds(patience), "stillness": milliseconds(stillness)])
-    }
-
-    private static func milliseconds(_ duration: Duration) -> Value {
-        .text("\(duration.microseconds / 1000)ms")
-    }
-
     // MARK: Read
 
     /// Reads the rows of claimed jobs of one source, in a transaction after the claim's.
@@ -145,7 +139,7 @@ package struct EmbeddingQueue: Sendable {
     package func read(_ claimed: [Job], of source: Source, space: Space) async throws -> [EmbeddingInput] {
         let template = try source.template
         return try await database.read { connection in
-            try Self.limitWaiting(on: connection)
+            try connection.limitWaiting()
             let rows = try SourceRows(source).read(claimed.map(\.key), on: connection)
             return zip(claimed, rows).map { job, values in
                 guard let values else { return EmbeddingInput(job: job, values: [], content: .gone) }

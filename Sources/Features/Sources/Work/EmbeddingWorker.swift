@@ -206,7 +206,7 @@ package actor EmbeddingWorker {
     private func run(_ claim: Claim, in places: Int) async {
         await withTaskGroup(of: Void.self) { settling in
             var batches = claim.batches[...]
-            // Of an incarnation that was declared lost meanwhile the jobs are others' by now.
+            // Of an incarnation that was declared lost meanwhile the jobs are others' by now, or nobody's.
             while !isEnding, id == claim.worker, let batch = batches.popFirst() {
                 await noting {
                     for results in try await self.embedAndSettle(batch) {
@@ -214,7 +214,7 @@ package actor EmbeddingWorker {
                     }
                 }
             }
-            if isEnding { await noting { try await self.handBackWhenPossible(Array(batches.joined())) } }
+            await noting { try await self.handBackWhenPossible(Array(batches.joined())) }
             placesTaken -= places
             for continuation in waiting { continuation.resume() }
             waiting = []

@@ -263,6 +263,24 @@ struct EmbeddingWorkerTests {
         try await shop.expectInStep(source)
     }
 
+    @Test(arguments: [WatchedDatabase.Event.unknownCommit, .unknownRollback], Dialect.allCases)
+    func `a claim of which nobody heard whether it was kept is not forgotten`(
+        event: WatchedDatabase.Event, dialect: Dialect
+    ) async throws {
+        let (shop, source) = try await shop(dialect, ["a", "b"])
+        let worker = try await shop.worker()
+        let database = WatchedDatabase(shop.database)
+        database.next(event)
+        let claim = try await EmbeddingQueue(database: database).claim(
+            limit: 9, turn: 1, worker: try #require(await worker.id))
+        #expect(claim.jobs.count == 2)
+        try await worker.process(claim.jobs)
+        let left = if case .unknownCommit = event { "0" } else { "2" }
+        #expect(try shop.shell("SELECT count(*) FROM millrace_job;") == left)
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
     @Test(arguments: Dialect.allCases) func `a worker frees what a lost neighbour held where no server does`(
         dialect: Dialect
     ) async throws {

@@ -65,7 +65,7 @@ struct LockTests {
         let (inside, goOn) = (Gate(), Gate())
         let stopped = Task {
             try await shop.database.write { connection in
-                try EmbeddingQueue.limitWaiting(on: connection)
+                try connection.limitWaiting()
                 #expect(try SourceRows(source).take(jobs.map(\.key), texts: nil, on: connection).get().count == 20)
                 inside.open()
                 // As a process does that somebody has stopped.
@@ -80,6 +80,30 @@ struct LockTests {
         #expect(error?.code == .io)
         #expect(try shop.shell("SELECT count(*) FROM parts_master_features WHERE feature_text = 'other';") == "20")
         #expect(try shop.shell("SELECT count(*) FROM millrace_job;") == "20")
+    }
+
+    @Test func `who stands still with jobs that users' triggers want loses them`() async throws {
+        let (shop, source) = try await shop()
+        let worker = try #require(await shop.worker().id)
+        let (inside, goOn) = (Gate(), Gate())
+        let database = WatchedDatabase(shop.database)
+        database.next(
+            .inside {
+                inside.open()
+                goOn.wait()
+            })
+        let stopped = Task {
+            try await EmbeddingQueue(database: database).claim(limit: 20, turn: 1, worker: worker)
+        }
+        await inside.passed()
+        try shop.shell("SET lock_timeout = '5s'; UPDATE parts_master_features SET feature_text = 'other';")
+        goOn.open()
+        // Whether it was kept is not known to whoever was stopped: it was not, and settles nothing.
+        let claim = try? await stopped.value
+        #expect(try shop.shell("SELECT DISTINCT state FROM millrace_job;") == "available")
+        if let claim { try await shop.worker().process(claim.jobs) }
+        try await shop.work()
+        try await shop.expectInStep(source)
     }
 
     @Test func `who truncates the table is no deadlock's victim of a rescue`() async throws {
@@ -122,7 +146,9 @@ struct LockTests {
         #expect(shop.embedder.texts.count == 20)
     }
 
-    @Test func `rows that one transaction has do not wait for another's, where they were claimed together`() async throws {
+    @Test func `rows that one transaction has do not wait for another's, where they were claimed together`()
+        async throws
+    {
         let (shop, source) = try await shop()
         try shop.shell("UPDATE millrace_job SET crashes = 2 WHERE key IN ('1', '2');")
         let (idle, brief) = (try Psql(shop.place.address), try Psql(shop.place.address))

@@ -1,0 +1,35 @@
+/// How long a transaction may have what users' transactions want, and wait for what they have. PostgreSQL alone; SQLite has
+/// one lock, which the writer looks after.
+package enum UsersLocks {
+    /// How long it waits behind whoever has the whole table.
+    package static let tablePatience = Duration.seconds(1)
+    /// The same where the transaction has jobs already. Whoever truncates the table has the table first and wants the jobs
+    /// then: before PostgreSQL calls that a deadlock and ends the user's statement, this one has given up.
+    package static let tablePatienceWithJobs = Duration.milliseconds(10)
+    /// How long a process may stand still in a transaction that has users' rows, or jobs that users' triggers want, before
+    /// PostgreSQL ends it and gives them back: one that is stopped must not make users wait.
+    package static let stillness = Duration.milliseconds(50)
+}
+
+extension Connection {
+    /// Limits this transaction, together with its next statement. A lock of the whole table (ALTER TABLE, TRUNCATE) is the
+    /// only thing that it waits for, and not long; and nobody waits long for it.
+    package func limitWaiting(
+        patience: Duration = UsersLocks.tablePatience, stillness: Duration = UsersLocks.stillness
+    ) throws(DatabaseError) {
+        guard dialect == .postgres else { return }
+        try runLater(
+            SQL(
+                postgres: """
+                    SELECT pg_catalog.set_config('lock_timeout', :wait, true),
+                        pg_catalog.set_config('idle_in_transaction_session_timeout', :stillness, true)
+                    """),
+            ["wait": .milliseconds(patience), "stillness": .milliseconds(stillness)])
+    }
+}
+
+extension Value {
+    fileprivate static func milliseconds(_ duration: Duration) -> Value {
+        .text("\(duration.microseconds / 1000)ms")
+    }
+}
