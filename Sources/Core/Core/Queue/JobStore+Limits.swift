@@ -10,8 +10,7 @@ extension JobStore {
         return false
     }
 
-    /// The jobs of each limited model, and those of all others, in parts whose order turns with every other claim: the degrees of
-    /// suspicion turn with each.
+    /// The jobs of each limited model, and those of all others, in parts whose order turns with each claim.
     func takeWithinLimits(
         _ draft: ClaimDraft, turn: Int, on connection: any Connection
     ) throws(DatabaseError) -> [Job] {
@@ -23,7 +22,7 @@ extension JobStore {
         for place in parts.indices where left.limit > 0 {
             var part = left
             var taken: [Job] = []
-            if let allowance = parts[(place + turn / 2) % parts.count] {
+            if let allowance = parts[(place + turn) % parts.count] {
                 part.limit = min(left.limit, allowance.jobs)
                 part.model = allowance.model
                 guard part.limit > 0 else { continue }

@@ -30,7 +30,7 @@ struct SQLTests {
     }
 
     @Test(arguments: [
-        (DatabaseError.Code.busy, true), (.full, true), (.io, true), (.readOnly, false), (.corrupt, false),
+        (DatabaseError.Code.busy, true), (.full, true), (.io, true), (.readOnly, true), (.corrupt, false),
         (.cannotOpen, false), (.newerVersion, false), (.notWAL, false), (.constraint, false), (.noSuchObject, false),
         (.closed, false), (.other, false),
     ])
