@@ -1,5 +1,6 @@
 import CPostgres
 import Core
+import Glibc
 
 /// Where the server is and how to reach it: a connection URL, read by libpq itself, with what we add to it.
 struct ServerAddress: Sendable {
@@ -66,6 +67,9 @@ struct ServerAddress: Sendable {
             "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "20000",
             "fallback_application_name": options.applicationName,
         ]
+        // Kerberos' library is no friend of threads that end with the program; sslmode says how to encrypt. A password or
+        // ticket is asked for as ever.
+        if getenv("PGGSSENCMODE") == nil { parameters["gssencmode"] = "disable" }
         parameters.merge(given) { _, given in given }
         parameters["client_encoding"] = "UTF8"
         if options.preparesStatements {

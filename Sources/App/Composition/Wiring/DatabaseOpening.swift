@@ -72,6 +72,8 @@ package enum DatabaseOpening {
 
     private static func requireTables(_ settings: Settings, _ database: any Database) async throws {
         guard try await database.missingMigrations().count == Migration.all.count else { return }
+        // Who may not make them is told who may.
+        try await tellingOwner(database) { try await database.rehearsing { _ in } }
         throw Failure(
             .config,
             "\(Setting.database.shown(settings.databaseURL)) has no tables of Millrace's: attach one of yours with millrace source add, or check DATABASE_URL"
@@ -81,8 +83,14 @@ package enum DatabaseOpening {
     /// A role that may not change the schema needs nobody's leave where the schema is up to date.
     @discardableResult
     static func migrate(_ database: any Database) async throws -> [String] {
+        try await tellingOwner(database) { try await database.migrate() }
+    }
+
+    private static func tellingOwner<Answer>(
+        _ database: any Database, _ body: () async throws -> Answer
+    ) async throws -> Answer {
         do {
-            return try await database.migrate()
+            return try await body()
         } catch let error as DatabaseError where error.code == .denied {
             guard let missing = try? await database.missingMigrations(), !missing.isEmpty else { throw error }
             throw Failure(
