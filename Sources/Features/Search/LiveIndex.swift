@@ -63,11 +63,12 @@ package actor LiveIndex {
         position
     }
 
-    /// Rebuilds, then follows until cancelled.
+    /// Rebuilds, then follows until it is cancelled, which it throws.
     package func run() async throws {
         var mark: Int64 = -1
         var nextBeat = ContinuousClock.now + settings.heartbeat
-        while !Task.isCancelled {
+        while true {
+            try Task.checkCancellation()
             do {
                 if !isReady {
                     mark = try await database.changeMark()
