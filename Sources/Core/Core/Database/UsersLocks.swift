@@ -28,6 +28,29 @@ extension Connection {
     }
 }
 
+extension Database {
+    /// Runs a transaction that has what users want, and loses it when this process stands still. A machine may be too busy to
+    /// let it speak in time; then it is tried once more with more time.
+    ///
+    /// - Parameter codes: after which it is tried once more; `body` must bear that where the first was kept after all.
+    package func writeBriefly<Result: Sendable>(
+        againAfter codes: Set<DatabaseError.Code> = [.io, .commitUnknown],
+        _ body: @escaping @Sendable (any Connection) throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await write { connection in
+                try connection.limitWaiting()
+                return try body(connection)
+            }
+        } catch let error as DatabaseError where codes.contains(error.code) && dialect == .postgres {
+            return try await write { connection in
+                try connection.limitWaiting(stillness: UsersLocks.stillness * 10)
+                return try body(connection)
+            }
+        }
+    }
+}
+
 extension Value {
     fileprivate static func milliseconds(_ duration: Duration) -> Value {
         .text("\(duration.microseconds / 1000)ms")

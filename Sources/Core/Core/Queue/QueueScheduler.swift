@@ -87,8 +87,7 @@ package actor QueueScheduler {
     /// A write transaction: while a user holds SQLite's write lock no worker can beat, and none is looked at either.
     private func round(wall: Timestamp) async throws -> (beats: [WorkerID: Int64], orphans: Int) {
         let (jobs, afterRescue, term, limit) = (jobs, rescuer.afterRescue, leadership.term, settings.stepRows)
-        return try await database.write { connection in
-            try connection.limitWaiting()
+        return try await database.writeBriefly { connection in
             let beats = try WorkerStore().beats(on: connection)
             guard let term, try Leadership.stands(term, on: connection) else { return (beats, 0) }
             if let due = try jobs.nextDue(on: connection), due <= wall {

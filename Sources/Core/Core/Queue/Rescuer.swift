@@ -27,8 +27,7 @@ package struct Rescuer: Sendable {
         where isEntitled: @escaping @Sendable (any Connection) throws -> Bool = { _ in true }
     ) async throws {
         let (jobs, afterRescue) = (jobs, afterRescue)
-        let rescue = try await database.write { connection -> JobStore.Rescue? in
-            try connection.limitWaiting()
+        let rescue = try await database.writeBriefly { connection -> JobStore.Rescue? in
             guard try isEntitled(connection), try WorkerStore().end(worker, as: .lost, on: connection) else {
                 return nil
             }

@@ -71,7 +71,7 @@ package struct Sweep: Sendable {
     /// for the next round.
     private func mend(_ keys: [Key], _ template: Template) async throws -> Findings {
         let (source, space) = (source, space)
-        return try await EmbeddingQueue.writeBriefly(database) { connection in
+        return try await database.writeBriefly { connection in
             let (statements, rows) = (RowStatements(source), SourceRows(source))
             let standings = try rows.take(keys, texts: nil, on: connection).get()
             let free = zip(keys, standings).filter { $0.1 == .same }.map(\.0)

@@ -24,8 +24,7 @@ extension EmbeddingQueue {
     package func handBack(_ claimed: [Job]) async throws -> [Job] {
         guard !claimed.isEmpty else { return [] }
         let jobs = jobs
-        return try await database.write { connection in
-            try connection.limitWaiting()
+        return try await database.writeBriefly { connection in
             let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
             let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
             try jobs.requeue(mine, on: connection)
@@ -40,8 +39,7 @@ extension EmbeddingQueue {
     /// - Returns: those that a user's transaction is writing just now; they are still this worker's.
     func postpone(_ claimed: [Job], until moment: Timestamp) async throws -> [Job] {
         let jobs = jobs
-        return try await database.write { connection in
-            try connection.limitWaiting()
+        return try await database.writeBriefly { connection in
             let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
             // Who has been wished for again meanwhile is not put off.
             try jobs.requeue(standings.filter { $0.1 == .superseded }.map(\.0), on: connection)
@@ -134,7 +132,7 @@ extension EmbeddingQueue {
     ) async throws -> SettledBatch {
         let workers = workers
         do {
-            return try await Self.writeBriefly(database) { connection in
+            return try await database.writeBriefly { connection in
                 let batch = try body(connection)
                 let counts = batch.counts
                 try workers.count(
@@ -144,26 +142,6 @@ extension EmbeddingQueue {
             }
         } catch let error as DatabaseError where error.code == .busy && database.dialect == .postgres {
             return SettledBatch(locked: results)
-        }
-    }
-
-    /// Runs a transaction that has users' rows and loses them when this process stands still. A machine may be too busy to
-    /// let it speak in time; then it is tried once more with more time. `body` must bear that where the first was kept.
-    static func writeBriefly<Result: Sendable>(
-        _ database: any Database, _ body: @escaping @Sendable (any Connection) throws -> Result
-    ) async throws -> Result {
-        do {
-            return try await database.write { connection in
-                try connection.limitWaiting()
-                return try body(connection)
-            }
-        } catch let error as DatabaseError
-            where [.io, .commitUnknown].contains(error.code) && database.dialect == .postgres
-        {
-            return try await database.write { connection in
-                try connection.limitWaiting(stillness: UsersLocks.stillness * 10)
-                return try body(connection)
-            }
         }
     }
 }
@@ -180,8 +158,7 @@ extension EmbeddingQueue {
     /// - Returns: the jobs that a user's transaction is writing just now; they are still this worker's.
     package func suspend(_ source: Source, fault: String, handingBack claimed: [Job]) async throws -> [Job] {
         let (database, jobs) = (database, jobs)
-        return try await database.write { connection in
-            try connection.limitWaiting()
+        return try await database.writeBriefly { connection in
             try SourceStore().suspend(source.id, fault: fault, on: connection)
             let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
             let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)

@@ -50,8 +50,8 @@ package struct EmbeddingQueue: Sendable {
     private func take(limit: Int, turn: Int, worker: WorkerID) async throws -> Claim {
         let taken = Mutex<Claim?>(nil)
         do {
-            return try await database.write { connection in
-                try connection.limitWaiting()
+            // Not where it is unknown whether it was kept: a second one would take other jobs.
+            return try await database.writeBriefly(againAfter: [.io]) { connection in
                 let claim = try take(limit: limit, turn: turn, worker: worker, on: connection)
                 taken.withLock { $0 = claim }
                 return claim
