@@ -49,7 +49,7 @@ TAKEOVER_SECONDS, TAKEOVER_SECONDS_SHORT = 10, 20
 MANY_KILLS = 20
 # The same for the milliseconds that a user's statement waits for Millrace: the short form runs debug builds, the long one
 # keeps to the promise of 100.
-WAIT_LIMIT_SHORT = 300
+WAIT_LIMIT_SHORT = 200
 QUEUE_SECONDS = 120
 # The quiet sweep compares 500 rows each 5 s, once over the rows and once over the embeddings.
 SWEEP_ROWS, SWEEP_PAUSE = 500, 5
