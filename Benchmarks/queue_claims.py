@@ -13,11 +13,12 @@ import sys
 from harness import queue
 from harness.millrace import Failure
 from harness.postgres import Postgres, SQLite
-from harness.report import Ratios, begin, quantile
+from harness.report import Ratios, begin, median, quantile
 
 BATCH = 100
 WAIT_MILLISECONDS = 20
 SECONDS = 8
+PROCESS_ROUNDS = 3
 
 
 def claims(database, options, random, ratios):
@@ -46,15 +47,17 @@ def claims(database, options, random, ratios):
 
 def processes(database, ratios):
     url = database.create()
-    rates = {}
-    for count in (1, 4):
-        # More than four could do if they did nothing but wait.
-        queue.run("fill", url, available=SECONDS * 4 * BATCH * 1000 // WAIT_MILLISECONDS)
-        database.settle(url)
-        rates[count] = queue.together(count, url, batch=BATCH, wait=WAIT_MILLISECONDS, seconds=SECONDS)
-    print(f"{database.name}, batches of {BATCH} that wait {WAIT_MILLISECONDS} ms: one process {rates[1]:,.0f} jobs/s, "
-          f"four {rates[4]:,.0f} jobs/s")
-    ratios.at_least(f"queue_four_processes_{database.name}", rates[4] / rates[1], 3.8)
+    rates = {1: [], 4: []}
+    for _ in range(PROCESS_ROUNDS):
+        for count, found in rates.items():
+            # More than four could do if they did nothing but wait.
+            queue.run("fill", url, available=SECONDS * 4 * BATCH * 1000 // WAIT_MILLISECONDS)
+            database.settle(url)
+            found.append(queue.together(count, url, batch=BATCH, wait=WAIT_MILLISECONDS, seconds=SECONDS))
+    one, four = (median(found) for found in rates.values())
+    print(f"{database.name}, batches of {BATCH} that wait {WAIT_MILLISECONDS} ms: one process {one:,.0f} jobs/s, "
+          f"four {four:,.0f} jobs/s")
+    ratios.at_least(f"queue_four_processes_{database.name}", four / one, 3.8)
 
 
 def main():

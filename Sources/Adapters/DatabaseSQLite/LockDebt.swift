@@ -3,8 +3,9 @@ import Core
 /// How long Millrace's processes together have kept a file locked without leaving it free for as long in return.
 ///
 /// Free time repays it, so a lone write costs nothing. When it reaches a group's limit, the writer that has the turn
-/// leaves the file free until all is repaid, where anybody else has it open: a user's program that looks in at its own pace finds it free half of the
-/// time, in stretches that its waiting (1, 2, 5, 10, 15 … ms in SQLite's own busy handler) does hit.
+/// leaves the file free until all is repaid, where anybody else has it open: a user's program that looks in at its own
+/// pace finds it free half of the time, in stretches that its waiting (1, 2, 5, 10, 15 … ms in SQLite's own busy
+/// handler) does hit.
 struct LockDebt: Equatable {
     /// Nanoseconds owed at `freedAt`.
     private(set) var owed: Int64

@@ -49,7 +49,7 @@ struct BareQueue {
             try execute("COMMIT")
             if jobs.isEmpty { break }
             try execute("BEGIN IMMEDIATE")
-            for job in jobs { try step(finishStatement, job.id, fence) }
+            for job in jobs { try step(finishStatement, job.id, job.fence) }
             for job in jobs { try forget(forgetStatement, job) }
             try execute("COMMIT")
             counts.jobs += jobs.count
@@ -70,6 +70,9 @@ struct BareQueue {
         let id: Int64
         let source: Int64
         let key: String
+        let attempt: Int64
+        let crashes: Int64
+        let fence: Int64
     }
 
     private func claimed(_ statement: OpaquePointer, fence: Int64) throws -> [Claimed] {
@@ -84,7 +87,9 @@ struct BareQueue {
                 jobs.append(
                     Claimed(
                         id: sqlite3_column_int64(statement, 0), source: sqlite3_column_int64(statement, 1),
-                        key: String(cString: sqlite3_column_text(statement, 2))))
+                        key: String(cString: sqlite3_column_text(statement, 2)),
+                        attempt: sqlite3_column_int64(statement, 3), crashes: sqlite3_column_int64(statement, 4),
+                        fence: sqlite3_column_int64(statement, 5)))
             case SQLITE_DONE: return jobs
             default: throw failure("claim")
             }
@@ -119,7 +124,7 @@ struct BareQueue {
                 AND source_id NOT IN (SELECT id FROM millrace_source WHERE state = 'suspended')
             ORDER BY crashes, priority DESC, id
             LIMIT ?2)
-        RETURNING id, source_id, key, attempt, crashes
+        RETURNING id, source_id, key, attempt, crashes, fence
         """
     private static let finish = "DELETE FROM millrace_job WHERE id = ?1 AND fence = ?2 AND state = 'running'"
     private static let forget = "DELETE FROM millrace_job_dead WHERE source_id = ?1 AND key = ?2"
