@@ -11,9 +11,8 @@ import urllib.error
 import urllib.request
 
 
-#: The exit status of a program that cannot reach its database, and how soon after its start it has looked: a worker enters
-#: itself when its model is loaded, which takes 9 s where all processes start at once.
-NO_DATABASE, START_SECONDS = 74, 15
+#: The exit status of a program that cannot reach its database, and how soon after its start it looks.
+NO_DATABASE, START_SECONDS = 74, 5
 
 
 class House:

@@ -24,9 +24,10 @@ class Takeover:
         self.freed = {}
         #: (seconds until freed, seconds until claimed again, whether it had been inside the model) of each job.
         self.seconds = []
-        #: Whether, before the jobs were freed, the server was killed, which finds lost workers, or nobody could write; or
-        #: whether, before they were claimed again, no worker was left.
+        #: Whether, before the jobs were freed, the server was killed, which finds lost workers, or nobody could write.
         self.is_disturbed = False
+        #: Whether, before they were claimed again, no worker was left: told beside the figure that is judged.
+        self.was_alone = False
 
     def __str__(self):
         def shown(seconds):
@@ -37,7 +38,9 @@ class Takeover:
         inside = [seconds for seconds in self.seconds if seconds[2]]
         others = [seconds for seconds in self.seconds if not seconds[2]]
         parts = [f"{name}: {shown(part)}" for name, part in [("inside the model", inside), ("not inside", others)] if part]
-        return f"takeover of kill {self.kill}{' (server, lock or all workers away meanwhile)' if self.is_disturbed else ''}: {', '.join(parts)}"
+        away = [name for name, was_away in [("server or lock", self.is_disturbed), ("all workers", self.was_alone)] if was_away]
+        meanwhile = f" ({' and '.join(away)} away meanwhile)" if away else ""
+        return f"takeover of kill {self.kill}{meanwhile}: {', '.join(parts)}"
 
 
 class TakeoverWatch:
@@ -58,15 +61,15 @@ class TakeoverWatch:
         self._prober.start()
 
     def _probe(self):
-        """Asks again and again whether one could write, and whether a worker is left; whoever waits for a takeover
-        meanwhile is disturbed."""
+        """Asks again and again whether one could write, and whether a worker is left, and notes it at every takeover that
+        is waited for meanwhile."""
         connection = self._database.patient("campaign probe")
         worked = time.monotonic()
         while not self._ended.is_set():
             if self._somebody_works(connection):
                 worked = time.monotonic()
             elif time.monotonic() - worked > ALONE_SECONDS:
-                self.disturb(even_freed=True)
+                self._leave_alone()
             began = time.monotonic()
             try:
                 self._database.probe(connection)
@@ -88,11 +91,16 @@ class TakeoverWatch:
         with self._lock:
             self._open.append(takeover)
 
-    def disturb(self, even_freed=False):
+    def disturb(self):
         with self._lock:
             for takeover in self._open:
-                if even_freed or len(takeover.freed) < len(takeover.waiting):
+                if len(takeover.freed) < len(takeover.waiting):
                     takeover.is_disturbed = True
+
+    def _leave_alone(self):
+        with self._lock:
+            for takeover in self._open:
+                takeover.was_alone = True
 
     def end(self):
         """- Returns: those that nobody has taken over."""
