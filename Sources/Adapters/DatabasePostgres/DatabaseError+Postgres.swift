@@ -131,18 +131,21 @@ extension DatabaseError {
     /// The name with its schema, where the statement names one: the server's words never do.
     private static func qualified(_ name: String, in statement: String) -> String {
         let plain = name.hasPrefix("\"") ? name : "\"\(name)\""
-        for spelling in [name, plain] {
-            guard let dot = statement.firstRange(of: ".\(spelling)")?.lowerBound, dot > statement.startIndex else {
-                continue
-            }
-            let before = statement[..<dot]
+        for found in [name, plain].flatMap({ statement.ranges(of: ".\($0)") }) {
+            // The whole name, not the beginning of a longer one.
+            guard !(statement[found.upperBound...].first.map(isPartOfName) ?? false) else { continue }
+            let before = statement[..<found.lowerBound]
             let schema =
                 before.last == "\""
                 ? before.dropLast().lastIndex(of: "\"").map { String(before[$0...]) }
-                : String(before.reversed().prefix { $0.isLetter || $0.isNumber || $0 == "_" }.reversed())
+                : String(before.reversed().prefix(while: isPartOfName).reversed())
             if let schema, !schema.isEmpty { return "\(schema).\(name)" }
         }
         return name
+    }
+
+    private static func isPartOfName(_ character: Character) -> Bool {
+        character.isLetter || character.isNumber || character == "_" || character == "$"
     }
 
     /// As a name is written into SQL, quotes only where it needs them.

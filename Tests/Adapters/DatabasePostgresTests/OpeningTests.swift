@@ -125,6 +125,7 @@ struct OpeningTests {
 
     static let denied = [
         ("SELECT * FROM s.t", "GRANT SELECT ON s.t TO"),
+        ("SELECT x.total FROM (SELECT a AS total FROM s.t) AS x", "GRANT SELECT ON s.t TO"),
         ("SELECT a FROM \"s\".\"t\"", "GRANT SELECT ON \"s\".t TO"),
         ("UPDATE s.t SET a = 1 WHERE a = 2", "GRANT SELECT, UPDATE ON s.t TO"),
         ("DELETE FROM s.t", "GRANT SELECT, DELETE ON s.t TO"),

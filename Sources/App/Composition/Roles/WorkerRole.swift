@@ -68,7 +68,7 @@ package struct WorkerRole: Sendable {
                 name: name, host: ThisProcess.host, pid: ThisProcess.id, version: ThisProcess.version),
             settings: work,
             logger: logger, onStuck: { _exit(Failure.Exit.software.rawValue) })
-        try await worker.register()
+        try await Self.register(worker, logger)
         let server = InferenceServer(inference.listener, token: inference.token) { model throws(EmbeddingError) in
             try await models.embedder(for: model)
         }
@@ -116,6 +116,18 @@ package struct WorkerRole: Sendable {
             // The beat ends by cancellation.
         }
         await database.close()
+    }
+
+    /// The database was there when the process started, and may be away by the time the model is loaded.
+    private static func register(_ worker: EmbeddingWorker, _ logger: Logger) async throws {
+        while true {
+            do {
+                return try await worker.register()
+            } catch let error as DatabaseError where error.isRetryable {
+                logger.warning("this worker could not be entered; trying again", metadata: ["error": "\(error)"])
+                try await Task.sleep(for: .milliseconds(500))
+            }
+        }
     }
 
     /// Returns when `supervisor` is no longer this process's parent, also where it died while the model was loading: who

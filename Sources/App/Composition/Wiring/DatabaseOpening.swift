@@ -73,7 +73,9 @@ package enum DatabaseOpening {
     private static func requireTables(_ settings: Settings, _ database: any Database) async throws {
         guard try await database.missingMigrations().count == Migration.all.count else { return }
         // Who may not make them is told who may.
-        try await tellingOwner(database) { try await database.rehearsing { _ in } }
+        if database.dialect == .postgres {
+            try await tellingOwner(database) { try await database.rehearsing { _ in } }
+        }
         throw Failure(
             .config,
             "\(Setting.database.shown(settings.databaseURL)) has no tables of Millrace's: attach one of yours with millrace source add, or check DATABASE_URL"

@@ -15,8 +15,8 @@ struct DatabaseCommand: AsyncParsableCommand {
             discussion: """
                   millrace db migrate
 
-                Every command does this for a database that has Millrace's tables. Run it by hand, as the owner of Millrace's tables, where \
-                workers and servers connect with a role that may change no tables.
+                Every command does this for a database that has Millrace's tables. Run it by hand, as the owner of these \
+                tables, where workers and servers connect with a role that may change no tables.
                 """)
 
         @OptionGroup var options: SharedOptions

@@ -49,12 +49,7 @@ extension Database {
                 try connection.advanceSequences()
                 return []
             }
-            let refusal = try connection.becomeKeeper()
-            do {
-                return try connection.applyMissing(migrations)
-            } catch let error as DatabaseError where error.code == .denied {
-                throw refusal ?? error
-            }
+            return try connection.applyAsKeeper(migrations)
         }
     }
 
@@ -65,12 +60,7 @@ extension Database {
         guard try await !missingMigrations().isEmpty else { return try await read(body) }
         do {
             return try await write { connection -> Answer in
-                let refusal = try connection.becomeKeeper()
-                do {
-                    _ = try connection.applyMissing(Migration.all)
-                } catch let error as DatabaseError where error.code == .denied {
-                    throw refusal ?? error
-                }
+                _ = try connection.applyAsKeeper(Migration.all)
                 throw Rehearsed(answer: try body(connection))
             }
         } catch let rehearsed as Rehearsed<Answer> {
@@ -142,6 +132,15 @@ extension Connection {
                     JOIN pg_catalog.pg_roles AS keeper ON keeper.oid = COALESCE(c.relowner, n.nspowner)
                 WHERE n.nspname = 'millrace' AND keeper.rolname <> current_user
                 """)
+    }
+
+    fileprivate func applyAsKeeper(_ migrations: [Migration]) throws(DatabaseError) -> [String] {
+        let refusal = try becomeKeeper()
+        do throws(DatabaseError) {
+            return try applyMissing(migrations)
+        } catch {
+            throw error.code == .denied ? refusal ?? error : error
+        }
     }
 
     fileprivate func applyMissing(_ migrations: [Migration]) throws(DatabaseError) -> [String] {

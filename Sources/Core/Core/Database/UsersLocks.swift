@@ -28,6 +28,16 @@ extension Connection {
     }
 }
 
+extension Connection {
+    /// Waits for so long for the locks that are taken from here on; see ``limitWaiting(patience:stillness:)``.
+    package func limitPatience(_ patience: Duration) throws(DatabaseError) {
+        guard dialect == .postgres else { return }
+        try runLater(
+            SQL(postgres: "SELECT pg_catalog.set_config('lock_timeout', :wait, true)"),
+            ["wait": .milliseconds(patience)])
+    }
+}
+
 extension Database {
     /// Runs a transaction that has what users want, and loses it when this process stands still. A machine may be too busy to
     /// let it speak in time; then it is tried once more with more time.

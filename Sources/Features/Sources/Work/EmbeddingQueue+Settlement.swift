@@ -67,21 +67,12 @@ extension EmbeddingQueue {
         jitters: [Double]
     ) async throws -> SettledBatch {
         let settlement = EmbeddingSettlement(source: source, space: space, jobs: jobs)
-        return try await withThrowingTaskGroup(of: SettledBatch.self) { group in
-            // All wait in line together, so that the writer puts as many into a commit as its time allows.
-            for start in stride(from: 0, to: results.count, by: rowsPerBody) {
-                let rows = start..<min(start + rowsPerBody, results.count)
-                group.addTask {
-                    try await settle(
-                        Array(results[rows]), settlement, worker: worker, jitters: Array(jitters[rows]))
-                }
-            }
-            var batch = SettledBatch()
-            for try await settled in group { batch += settled }
-            // A fence that stays written down when its jobs are settled accuses nobody; an idle worker shows none.
-            if inModel.isEmpty { try await enterModel([], of: worker) }
-            return batch
+        let batches = try await inBodies(results.count) { rows in
+            try await settle(Array(results[rows]), settlement, worker: worker, jitters: Array(jitters[rows]))
         }
+        // A fence that stays written down when its jobs are settled accuses nobody; an idle worker shows none.
+        if inModel.isEmpty { try await enterModel([], of: worker) }
+        return batches.reduce(into: SettledBatch()) { $0 += $1 }
     }
 
     private func settle(

@@ -21,8 +21,9 @@ package struct EmbeddingQueue: Sendable {
     let workers = WorkerStore()
 
     /// Rows of the user's that one body writes. On SQLite between bodies the writer can end its group and leave the file
-    /// free, so that a user's program never waits for a whole batch; on PostgreSQL they are one statement.
-    var rowsPerBody: Int { database.dialect == .sqlite ? 32 : 50 }
+    /// free, so that a user's program never waits for a whole batch; on PostgreSQL they are one statement, for whose rows a
+    /// user may wait until it has committed.
+    var rowsPerBody: Int { database.dialect == .sqlite ? 32 : 16 }
 
     package init(database: any Database, jobs: JobStore = JobStore()) {
         self.database = database
@@ -88,19 +89,41 @@ package struct EmbeddingQueue: Sendable {
     private static let mostAhead = 32
 
     private func markProcessing(_ claimed: [Job]) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for start in stride(from: 0, to: claimed.count, by: rowsPerBody) {
-                let rows = claimed[start..<min(start + rowsPerBody, claimed.count)]
-                group.addTask {
-                    try await database.write { connection in
-                        // SQLite's trigger on the status asks for `pending` alone.
-                        try Self.show("processing", Array(rows), on: connection)
-                    }
-                }
+        _ = try await inBodies(claimed.count) { rows in
+            try await database.writeBriefly { connection in
+                // SQLite's trigger on the status asks for `pending` alone.
+                try Self.show("processing", Array(claimed[rows]), on: connection)
             }
-            try await group.waitForAll()
         }
     }
+
+    /// Runs `body` for each ``rowsPerBody`` of `count` rows of the user's. On SQLite all wait in line together, so that the
+    /// writer puts as many into a commit as its time allows. On PostgreSQL each is a transaction: they follow one another,
+    /// and between them is as much time as the last one took, in which a statement that waited for it gets ahead of the
+    /// next one instead of waiting for each in turn.
+    ///
+    /// - Returns: what `body` returned, in any order.
+    func inBodies<Answer: Sendable>(
+        _ count: Int, _ body: @escaping @Sendable (Range<Int>) async throws -> Answer
+    ) async throws -> [Answer] {
+        let bodies = stride(from: 0, to: count, by: rowsPerBody).map { $0..<min($0 + rowsPerBody, count) }
+        guard database.dialect == .postgres else {
+            return try await withThrowingTaskGroup(of: Answer.self) { group in
+                for rows in bodies { group.addTask { try await body(rows) } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+        }
+        var answers: [Answer] = []
+        for rows in bodies {
+            let began = ContinuousClock.now
+            answers.append(try await body(rows))
+            if rows.upperBound < count { try? await Task.sleep(for: min(.now - began, Self.longestRest)) }
+        }
+        return answers
+    }
+
+    /// Whoever waited for a table that was locked as a whole has been polite enough.
+    private static let longestRest = Duration.milliseconds(50)
 
     package func hasWork() async throws -> Bool {
         let jobs = jobs
@@ -113,7 +136,7 @@ package struct EmbeddingQueue: Sendable {
         _ status: String, _ jobs: [Job], patience: Duration = UsersLocks.tablePatience, on connection: any Connection
     ) throws {
         guard !jobs.isEmpty else { return }
-        try connection.limitWaiting(patience: patience)
+        try connection.limitPatience(patience)
         for (source, jobs) in Dictionary(grouping: jobs, by: \.source) {
             guard let source = try SourceStore().find(source, on: connection) else { continue }
             // Only what is outside the attempt goes with the commit, while users may wait for the rows.
