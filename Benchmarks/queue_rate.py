@@ -98,7 +98,7 @@ def compare(database, options, random, loops):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--jobs", type=int, default=100_000)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--no-peers", action="store_true")
     options.add_argument("--seed", type=int, default=63)
     options = options.parse_args()
