@@ -9,6 +9,7 @@ import http.client
 import http.server
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -64,6 +65,15 @@ def millrace(*arguments, language="C", code=0):
     check(answer.returncode == code, f"{arguments} ended with {answer.returncode}: {answer.stderr}")
     check("canary" not in answer.stdout + answer.stderr, "a secret was printed")
     return answer.stdout
+
+
+def check_help(*command):
+    """Every help text, and those of the commands below it, fit into 80 columns."""
+    text = millrace(*command, "--help")
+    wide = [line for line in text.splitlines() if len(line) > 80]
+    check(not wide, f"the help of {command} is wider than 80 columns: {wide}")
+    for name in re.findall(r"^  ([a-z]+) ", text.partition("SUBCOMMANDS:")[2], re.MULTILINE):
+        check_help(*command, name)
 
 
 def until(condition, what, seconds=30):
@@ -208,6 +218,7 @@ finally:
         mortal.wait()
     server.send_signal(signal.SIGTERM)
     code = server.wait(30)
+check_help()
 check(code == 0, f"the server ended with {code} after SIGTERM")
 check(any("Millrace is at http://127.0.0.1:" in line for line in lines), "the address was printed")
 check(not any(SECRET in line for line in lines), "a secret was logged")

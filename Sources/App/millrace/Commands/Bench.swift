@@ -6,6 +6,7 @@ import Messages
 struct Bench: Command {
     static let configuration = CommandConfiguration(
         abstract: "Measure this machine: texts per second through the model, alone.",
+        usage: "millrace bench [--texts <texts>] [<options>]",
         discussion: """
               millrace bench --texts 500
 

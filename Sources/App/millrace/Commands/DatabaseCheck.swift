@@ -6,6 +6,7 @@ extension DatabaseCommand {
     struct Check: Command {
         static let configuration = CommandConfiguration(
             abstract: "Check that the database is whole and every row in step. Changes nothing.",
+            usage: "millrace db check [<options>]",
             discussion: """
                   millrace db check
 

@@ -7,6 +7,7 @@ extension DatabaseCommand {
     struct Copy: Command {
         static let configuration = CommandConfiguration(
             abstract: "Move an installation from a SQLite file to PostgreSQL, compared row by row.",
+            usage: "millrace db copy --to <to> [--from <from>] [--verify-only] [<options>]",
             discussion: """
                   1. Stop every server and worker, and whatever else writes to the file.
                   2. millrace db copy --to postgres://millrace@db.example/shop

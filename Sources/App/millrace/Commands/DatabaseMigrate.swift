@@ -12,6 +12,7 @@ struct DatabaseCommand: AsyncParsableCommand {
     struct Migrate: Command {
         static let configuration = CommandConfiguration(
             abstract: "Bring Millrace's tables up to date, and say what was done.",
+            usage: "millrace db migrate [<options>]",
             discussion: """
                   millrace db migrate
 

@@ -10,6 +10,7 @@ import Sources
 struct Doctor: Command {
     static let configuration = CommandConfiguration(
         abstract: "Print every setting with its origin, and check what Millrace needs.",
+        usage: "millrace doctor [<options>]",
         discussion: """
               millrace doctor
 

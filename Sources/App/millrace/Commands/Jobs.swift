@@ -11,6 +11,7 @@ struct Jobs: AsyncParsableCommand {
     struct List: Command {
         static let configuration = CommandConfiguration(
             abstract: "List jobs in one state, with the reason where they failed.",
+            usage: "millrace jobs list [--state <state>] [--limit <limit>] [<options>]",
             discussion: """
                   millrace jobs list
                   millrace jobs list --state running --limit 10
@@ -77,6 +78,7 @@ struct Jobs: AsyncParsableCommand {
     struct Retry: Command {
         static let configuration = CommandConfiguration(
             abstract: "Schedule failed and held rows again.",
+            usage: "millrace jobs retry --failed [--collection <collection>] [<options>]",
             discussion: """
                   millrace jobs retry --failed
                   millrace jobs retry --failed --collection parts --reason not_text

@@ -9,6 +9,7 @@ extension Models {
     struct Limit: Command {
         static let configuration = CommandConfiguration(
             abstract: "Limit how much of a model's work all workers together do.",
+            usage: "millrace models limit [<name>] [<options>]",
             discussion: """
                   millrace models limit
                   millrace models limit all-minilm-l6-v2 --per-minute 600

@@ -11,7 +11,8 @@ struct Models: AsyncParsableCommand {
 
     struct List: Command {
         static let configuration = CommandConfiguration(
-            abstract: "List the models that there are, and which are here.", discussion: "  millrace models list --json"
+            abstract: "List the models that there are, and which are here.",
+            usage: "millrace models list [<options>]", discussion: "  millrace models list --json"
         )
 
         @OptionGroup var options: SharedOptions
@@ -53,6 +54,7 @@ struct Models: AsyncParsableCommand {
     struct Pull: Command {
         static let configuration = CommandConfiguration(
             abstract: "Fetch a model and the runtime it needs, pinned and checked.",
+            usage: "millrace models pull [<name>] [<options>]",
             discussion: """
                   millrace models pull all-minilm-l6-v2
 
@@ -87,6 +89,7 @@ struct Models: AsyncParsableCommand {
     struct Verify: Command {
         static let configuration = CommandConfiguration(
             abstract: "Compare every file of a model with its checksum.",
+            usage: "millrace models verify [<name>] [<options>]",
             discussion: "  millrace models verify all-minilm-l6-v2")
 
         @OptionGroup var options: SharedOptions

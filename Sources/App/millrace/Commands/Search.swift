@@ -5,6 +5,7 @@ import Messages
 struct Search: Command {
     static let configuration = CommandConfiguration(
         abstract: "Find rows by meaning, through the running server.",
+        usage: "millrace search <text> ... [--collection <collection>] [<options>]",
         discussion: """
               millrace search "corrosion resistant bolt for outdoors"
               millrace search "방수 커넥터" --collection parts --k 5 --json

@@ -7,6 +7,7 @@ struct ServeCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Run the server: HTTP, page, live index and its own workers.",
+        usage: "millrace serve [--port <port>] [--workers <workers>] [<options>]",
         discussion: """
             Binds 127.0.0.1 and starts one worker process. Ctrl-C or SIGTERM lets workers and requests finish, then exits 0.
 

@@ -13,7 +13,8 @@ struct Source: AsyncParsableCommand {
 
     struct List: Command {
         static let configuration = CommandConfiguration(
-            abstract: "List the attached tables.", discussion: "  millrace source list --json")
+            abstract: "List the attached tables.",
+            usage: "millrace source list [<options>]", discussion: "  millrace source list --json")
 
         @OptionGroup var options: SharedOptions
         @OptionGroup var output: JSONOption
@@ -42,6 +43,7 @@ struct Source: AsyncParsableCommand {
     struct Remove: Command {
         static let configuration = CommandConfiguration(
             abstract: "Take a source off: what Millrace made goes, your data and the written vectors stay.",
+            usage: "millrace source remove <collection> [--erase] [<options>]",
             discussion: """
                   millrace source remove products
                   millrace source remove products --erase
@@ -93,6 +95,7 @@ struct Source: AsyncParsableCommand {
     struct Backfill: Command {
         static let configuration = CommandConfiguration(
             abstract: "Go through all rows of a source again.",
+            usage: "millrace source backfill <collection> [--all] [<options>]",
             discussion: """
                   millrace source backfill products
                   millrace source backfill products --all
@@ -126,6 +129,7 @@ struct Source: AsyncParsableCommand {
     struct Suspend: Command {
         static let configuration = CommandConfiguration(
             abstract: "Take triggers and views away for a migration of your table; no row is claimed meanwhile.",
+            usage: "millrace source suspend <collection> [<options>]",
             discussion: """
                   millrace source suspend products
                   … migrate the table …
@@ -151,6 +155,7 @@ struct Source: AsyncParsableCommand {
     struct Resume: Command {
         static let configuration = CommandConfiguration(
             abstract: "Put triggers and views back, and find what changed meanwhile.",
+            usage: "millrace source resume <collection> [<options>]",
             discussion: "  millrace source resume products")
 
         @OptionGroup var options: SharedOptions

@@ -10,6 +10,10 @@ extension Source {
     struct Add: Command {
         static let configuration = CommandConfiguration(
             abstract: "Attach to a table: its text becomes vectors, and stays in step.",
+            usage: """
+                millrace source add --table <table> --key <column,…> --text <column,…> \\
+                           --into <column> [<options>]
+                """,
             discussion: """
                   millrace source add --table products --key id --text title --into vec
                   millrace source add --table offers --key shop,sku --text name,notes \\

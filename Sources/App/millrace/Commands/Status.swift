@@ -7,6 +7,7 @@ import Serve
 struct Status: Command {
     static let configuration = CommandConfiguration(
         abstract: "Show the queue, the workers and how far each source has come.",
+        usage: "millrace status [<options>]",
         discussion: """
               millrace status
               millrace status --json

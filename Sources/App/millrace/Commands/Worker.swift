@@ -6,6 +6,7 @@ import Messages
 struct Worker: Command {
     static let configuration = CommandConfiguration(
         abstract: "Run one worker process: claim rows, embed them, write the vectors.",
+        usage: "millrace worker [--model <model>] [--device <device>] [<options>]",
         discussion: """
               millrace worker
               DATABASE_URL=postgres://millrace@db.example/shop millrace worker
