@@ -3,8 +3,9 @@
 /// A list and not a dictionary, since a statement has few and runs often: naming and finding one costs a comparison
 /// of short strings. Each name is given once.
 package struct Parameters: Sendable, ExpressibleByDictionaryLiteral {
-    /// As they were written: a literal costs no copy.
-    private var elements: [(name: String, value: Value)]
+    /// Each name and its value. Without labels, as a literal gives them: with labels each literal would be cast, element by
+    /// element.
+    private var elements: [(String, Value)]
 
     package init(dictionaryLiteral elements: (String, Value)...) {
         self.elements = elements
@@ -15,11 +16,11 @@ package struct Parameters: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     package subscript(_ name: String) -> Value? {
-        get { elements.first { $0.name == name }?.value }
+        get { elements.first { $0.0 == name }?.1 }
         set {
-            let place = elements.firstIndex { $0.name == name }
+            let place = elements.firstIndex { $0.0 == name }
             switch (place, newValue) {
-            case (let place?, let value?): elements[place].value = value
+            case (let place?, let value?): elements[place].1 = value
             case (nil, let value?): elements.append((name, value))
             case (let place?, nil): elements.remove(at: place)
             case (nil, nil): break
@@ -43,11 +44,11 @@ package struct Parameters: Sendable, ExpressibleByDictionaryLiteral {
     ) throws(Failure) {
         precondition(
             count == wanted.count,
-            "values were given for \(elements.map(\.name)), the statement names \(wanted): \(statement())")
+            "values were given for \(elements.map(\.0)), the statement names \(wanted): \(statement())")
         for index in wanted.indices {
             // Callers mostly write them in the statement's order.
-            if elements[index].name == wanted[index] {
-                try body(index, elements[index].value)
+            if elements[index].0 == wanted[index] {
+                try body(index, elements[index].1)
             } else if let value = self[wanted[index]] {
                 try body(index, value)
             } else {
@@ -63,9 +64,9 @@ extension Parameters: Hashable {
     }
 
     package func hash(into hasher: inout Hasher) {
-        for element in elements {
-            hasher.combine(element.name)
-            hasher.combine(element.value)
+        for (name, value) in elements {
+            hasher.combine(name)
+            hasher.combine(value)
         }
     }
 }

@@ -61,16 +61,20 @@ extension JobStore {
         switch connection.dialect {
         case .sqlite:
             let counts = try connection.runMany(Self.finishOneSQL, jobs.map(claimParameters))
-            let finished = zip(jobs, counts).filter { $0.1 == 1 }.map(\.0)
             try connection.runMany(
-                .both("DELETE FROM \(Table.deadJob) WHERE source_id = :source AND key = :key"),
-                finished.map { ["source": Value($0.source), "key": .text($0.key.literal)] })
+                Self.forgetDeadSQL,
+                zip(jobs, counts).compactMap { job, count in
+                    count == 1 ? ["source": Value(job.source), "key": .text(job.key.literal)] : nil
+                })
         case .postgres: try connection.runLater(Self.finishSQL, claimParameters(jobs))
         }
     }
 
     private static let finishOneSQL = SQL(
         sqlite: "DELETE FROM \(Table.job) WHERE id = :id AND fence = :fence AND state = 'running'")
+
+    private static let forgetDeadSQL = SQL(
+        sqlite: "DELETE FROM \(Table.deadJob) WHERE source_id = :source AND key = :key")
 
     private static let finishSQL = SQL(
         postgres: """

@@ -12,8 +12,8 @@ package struct TableLock: Sendable {
         case everything = "ACCESS EXCLUSIVE"
     }
 
-    /// How long one try stands in line.
-    private static let moment = Duration.milliseconds(50)
+    /// How long one try stands in line, and everybody else behind it; what it then does with the table comes on top.
+    private static let moment = Duration.milliseconds(25)
     /// How long it is tried in all.
     package var patience = Duration.seconds(60)
     private let database: any Database
