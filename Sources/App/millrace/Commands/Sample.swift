@@ -12,6 +12,7 @@ struct Sample: AsyncParsableCommand {
     struct Parts: Command {
         static let configuration = CommandConfiguration(
             abstract: "A small parts catalogue, English and Korean: parts_master_features.",
+            usage: "millrace sample parts [<options>]",
             discussion: "  millrace sample parts")
 
         @OptionGroup var options: SharedOptions
@@ -33,6 +34,7 @@ struct Sample: AsyncParsableCommand {
     struct Packages: Command {
         static let configuration = CommandConfiguration(
             abstract: "The name and description of every package that Debian knows: about 60,000 real texts.",
+            usage: "millrace sample packages [--limit <limit>] [<options>]",
             discussion: """
                   millrace sample packages --limit 5000
 
