@@ -82,6 +82,44 @@ struct QueueSchedulerTests {
     }
 
     @Test(arguments: Dialect.allCases)
+    func `a rescue goes in steps, and who goes on after a rescuer that died counts the rest alike`(on dialect: Dialect)
+        async throws
+    {
+        let scene = try await Scene(dialect)
+        let (worker, jobs) = try await claimed(scene, keys: 150)
+        try await scene.write { try WorkerStore().enterModel(Set(jobs.map(\.fence)), of: worker, on: $0) }
+        let rescuer = Rescuer(database: scene.database, logger: .quiet) { [rescues = scene.rescues] _, rescue in
+            rescues.value.withLock { $0.append(rescue) }
+        }
+        let isFirst = Mutex(true)
+        try await rescuer.declareLost(worker, because: "a test says so") { _ in
+            isFirst.withLock { first in
+                defer { first = false }
+                return first
+            }
+        }
+        #expect(scene.rescues.value.withLock { $0.map(\.freed.count) } == [64])
+        #expect(try await scene.database.read { try WorkerStore().beats(on: $0)[worker] } != nil)
+        try await rescuer.declareLost(worker, because: "a test says so")
+        #expect(scene.rescues.value.withLock { $0.map(\.freed.count) } == [64, 64, 22])
+        #expect(try await scene.database.read { try WorkerStore().beats(on: $0)[worker] } == nil)
+        for job in jobs {
+            let machine = try await scene.state(of: job.key)
+            #expect(machine?.crashes == 1 && machine?.aloneCrashes == 0)
+        }
+    }
+
+    @Test(arguments: Dialect.allCases)
+    func `a round frees as many orphans as there are, in steps`(on dialect: Dialect) async throws {
+        let scene = try await Scene(dialect)
+        let (worker, jobs) = try await claimed(scene, keys: 150)
+        _ = try await scene.write { try WorkerStore().end(worker, as: .stopped, on: $0) }
+        try await scene.tick(0)
+        #expect(scene.rescues.value.withLock { $0.map(\.freed.count) } == [64, 64, 22])
+        for job in jobs { #expect(try await scene.state(of: job.key)?.crashes == 0) }
+    }
+
+    @Test(arguments: Dialect.allCases)
     func `a job that takes its worker down alone three times is held, with the error kept`(on dialect: Dialect)
         async throws
     {
@@ -180,22 +218,16 @@ struct QueueSchedulerTests {
     @Test(arguments: Dialect.allCases) func `promotion goes on where one step was not enough`(on dialect: Dialect)
         async throws
     {
-        var settings = QueueScheduler.Settings()
-        settings.stepRows = 10
-        let scene = try await Scene(dialect, settings)
-        let (_, jobs) = try await claimed(scene, keys: 25)
+        let scene = try await Scene(dialect)
+        let (_, jobs) = try await claimed(scene, keys: 150)
         let failure = JobFailure(reason: "busy", error: "busy", isRetryable: true)
         try await scene.write { connection in
             for job in jobs {
                 _ = try JobStore().fail(job, failure, inputHash: nil, now: scene.wall, jitter: 0, on: connection)
             }
         }
-        var available: [Int] = []
-        for second in 5..<9 {
-            try await scene.tick(Double(second))
-            available.append(try await scene.database.read { try JobStore().counts(on: $0)["available"] ?? 0 })
-        }
-        #expect(available == [10, 20, 25, 25])
+        try await scene.tick(5)
+        #expect(try await scene.database.read { try JobStore().counts(on: $0)["available"] } == 150)
     }
 
     @Test(arguments: Dialect.allCases) func `a job claimed under an ended incarnation is freed and counts nothing`(

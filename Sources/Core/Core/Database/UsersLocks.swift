@@ -9,6 +9,16 @@ package enum UsersLocks {
     /// How long a process may stand still in a transaction that has users' rows, or jobs that users' triggers want, before
     /// PostgreSQL ends it and gives them back: one that is stopped must not make users wait.
     package static let stillness = Duration.milliseconds(50)
+    /// The most jobs that one transaction changes where there may be hundreds: a user's edit of one waits until it commits.
+    package static let jobsPerStep = 64
+    /// Whoever waited for a table that was locked as a whole has been polite enough.
+    private static let longestRest = Duration.milliseconds(50)
+
+    /// Between two transactions that follow one another: as long as the last one took, so that a statement that waited for
+    /// it gets ahead of the next instead of waiting for each in turn. A cancelled task does not rest.
+    package static func rest(since began: ContinuousClock.Instant) async {
+        try? await Task.sleep(for: min(.now - began, longestRest))
+    }
 }
 
 extension Connection {

@@ -5,24 +5,47 @@ extension JobStore {
         package var freed: [Job] = []
         /// Jobs that wait for a person now.
         package var held: [Job] = []
+        /// Whether the worker had one job alone in its model, as found by the rescue's first step.
+        package fileprivate(set) var wasAlone: Bool?
+
+        package var count: Int { freed.count + held.count }
+
+        package static func += (rescue: inout Rescue, step: Rescue) {
+            rescue.freed += step.freed
+            rescue.held += step.held
+            rescue.wasAlone = rescue.wasAlone ?? step.wasAlone
+        }
     }
 
-    /// Takes everything away from a worker that is gone. Idempotent: what was settled meanwhile is not touched.
+    /// Takes from a worker that is gone what it holds, at most `limit` jobs. Idempotent: what was settled meanwhile is not
+    /// touched.
     ///
-    /// Only the jobs that were inside the model count a crash; the prefetched ones return as they were.
+    /// Only the jobs that were inside the model count a crash; the prefetched ones return as they were. Whether one was
+    /// alone there is known to the first step; who goes on after a rescuer that died between two may take the last of several
+    /// for alone, of which it takes ``RetryPolicy/aloneCrashesBeforeHeld`` to do harm.
+    ///
+    /// - Parameter earlier: what the steps before this one did.
     package func rescue(
-        _ worker: WorkerID, error: String, on connection: any Connection
+        _ worker: WorkerID, error: String, limit: Int = .max, after earlier: Rescue = Rescue(),
+        on connection: any Connection
     ) throws(DatabaseError) -> Rescue {
         let fences = try WorkerStore().fencesInModel(of: worker, on: connection)
-        let rows = try connection.rows(Self.heldSQL, ["worker": Value(worker)])
-        let inModel = rows.count { fences.contains($0.integer(6)) }
-        var rescue = Rescue()
+        let wasAlone: Bool
+        if let known = earlier.wasAlone {
+            wasAlone = known
+        } else {
+            wasAlone =
+                try connection.rows(Self.heldFencesSQL, ["worker": Value(worker)]).count {
+                    fences.contains($0.integer(0))
+                } == 1
+        }
+        var rescue = Rescue(wasAlone: wasAlone)
         var decisions: [Decision] = []
-        for row in rows {
+        for row in try connection.rows(Self.heldSQL, ["worker": Value(worker), "limit": Value(limit)]) {
             var machine = Self.machine(row)
             let fence = row.integer(6)
             let isInModel = fences.contains(fence)
-            machine.lose(fence: fence, isInModel: isInModel, isAlone: inModel == 1, policy: policy)
+            machine.lose(fence: fence, isInModel: isInModel, isAlone: wasAlone, policy: policy)
             decisions.append(Decision(job: row.id(8), machine: machine, error: isInModel ? error : nil))
             let job = Job(
                 id: row.id(8), source: row.id(9), key: Key(literal: row.text(10)), fence: fence,
@@ -33,13 +56,16 @@ extension JobStore {
         return rescue
     }
 
+    private static let heldFencesSQL = SQL.both(
+        "SELECT fence FROM \(Table.job) WHERE worker_id = :worker AND state = 'running'")
+
     /// A job that a user's transaction is writing just now is not waited for: ``freeOrphans(on:)`` frees it later.
     private static let heldSQL = SQL(sqlite: held(skipping: ""), postgres: held(skipping: skipLocked))
 
     private static func held(skipping lock: String) -> SQLText {
         """
         SELECT state, wanted_rev, claimed_rev, attempt, crashes, alone_crashes, fence, run_at, id, source_id, key
-        FROM \(Table.job) WHERE worker_id = :worker AND state = 'running' \(lock)
+        FROM \(Table.job) WHERE worker_id = :worker AND state = 'running' ORDER BY id LIMIT :limit \(lock)
         """
     }
 
@@ -47,8 +73,8 @@ extension JobStore {
 
     /// Frees the jobs whose worker has ended and yet holds them: it claimed before it knew that it had been declared
     /// lost, or said goodbye before it could hand them back. Nobody saw a process die, so nothing is counted.
-    package func freeOrphans(on connection: any Connection) throws(DatabaseError) -> Rescue {
-        let rows = try connection.rows(Self.orphansSQL)
+    package func freeOrphans(limit: Int = .max, on connection: any Connection) throws(DatabaseError) -> Rescue {
+        let rows = try connection.rows(Self.orphansSQL, ["limit": Value(limit)])
         return Rescue(
             freed: rows.map { row in
                 Job(
@@ -66,7 +92,7 @@ extension JobStore {
             SELECT id FROM \(Table.job)
             WHERE state = 'running' AND worker_id NOT IN (
                 SELECT id FROM \(Table.worker) WHERE state IN ('starting', 'ready', 'draining'))
-            \(lock))
+            LIMIT :limit \(lock))
         RETURNING id, source_id, key, fence, attempt, crashes
         """
     }

@@ -19,7 +19,7 @@ package actor QueueScheduler {
         package var feedRows: Int64 = 1_000_000
         /// Feed entries older than this are not kept, however slow a follower is.
         package var feedAge = Duration.seconds(7 * 24 * 3600)
-        /// Rows changed at most by one step.
+        /// Rows pruned at most by one step.
         package var stepRows = 2000
 
         package init() {}
@@ -82,23 +82,50 @@ package actor QueueScheduler {
         self.leadership = leadership
     }
 
-    /// What is due, and who has beaten.
-    ///
-    /// A write transaction: while a user holds SQLite's write lock no worker can beat, and none is looked at either.
+    /// What is due, and who has beaten; in steps, since a user's edit of a job waits for the whole of a transaction that
+    /// changes it. What is left after ``longestRound`` waits for the next round.
     private func round(wall: Timestamp) async throws -> (beats: [WorkerID: Int64], orphans: Int) {
-        let (jobs, afterRescue, term, limit) = (jobs, rescuer.afterRescue, leadership.term, settings.stepRows)
+        let end = ContinuousClock.now + Self.longestRound
+        var orphans = 0
+        while true {
+            let began = ContinuousClock.now
+            let step = try await step(wall: wall)
+            orphans += step.orphans
+            guard step.isFull, ContinuousClock.now < end else { return (step.beats, orphans) }
+            await UsersLocks.rest(since: began)
+        }
+    }
+
+    /// Beats are to be looked at twice a second.
+    private static let longestRound = Duration.milliseconds(250)
+
+    private struct Step: Sendable {
+        let beats: [WorkerID: Int64]
+        var orphans = 0
+        /// Whether it left something over.
+        var isFull = false
+    }
+
+    /// A write transaction: while a user holds SQLite's write lock no worker can beat, and none is looked at either.
+    private func step(wall: Timestamp) async throws -> Step {
+        let (jobs, afterRescue, term) = (jobs, rescuer.afterRescue, leadership.term)
+        let limit = UsersLocks.jobsPerStep
         return try await database.writeBriefly { connection in
-            let beats = try WorkerStore().beats(on: connection)
-            guard let term, try Leadership.stands(term, on: connection) else { return (beats, 0) }
+            var step = Step(beats: try WorkerStore().beats(on: connection))
+            guard let term, try Leadership.stands(term, on: connection) else { return step }
             if let due = try jobs.nextDue(on: connection), due <= wall {
-                if try jobs.promote(now: wall, limit: limit, on: connection) > 0 { connection.notify() }
+                let promoted = try jobs.promote(now: wall, limit: limit, on: connection)
+                if promoted > 0 { connection.notify() }
+                step.isFull = promoted == limit
             }
-            let orphans = try jobs.freeOrphans(on: connection)
+            let orphans = try jobs.freeOrphans(limit: limit, on: connection)
             if !orphans.freed.isEmpty {
                 try afterRescue(connection, orphans)
                 connection.notify()
             }
-            return (beats, orphans.freed.count)
+            step.orphans = orphans.count
+            step.isFull = step.isFull || step.orphans == limit
+            return step
         }
     }
 

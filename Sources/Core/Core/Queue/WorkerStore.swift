@@ -100,6 +100,19 @@ package struct WorkerStore: Sendable {
             ])
     }
 
+    /// Keeps everybody else from ending an incarnation, or taking what it holds, until the transaction ends.
+    ///
+    /// - Returns: false where it has ended already.
+    func hold(_ worker: WorkerID, on connection: any Connection) throws(DatabaseError) -> Bool {
+        try connection.row(Self.holdSQL, ["id": Value(worker)]) != nil
+    }
+
+    private static let holdSQL = SQL(sqlite: hold(""), postgres: hold("FOR NO KEY UPDATE"))
+
+    private static func hold(_ lock: String) -> SQLText {
+        "SELECT id FROM \(Table.worker) WHERE id = :id AND state IN ('starting', 'ready', 'draining') \(lock)"
+    }
+
     /// Ends an incarnation that beats no more. - Returns: false where it had ended already.
     package func end(
         _ worker: WorkerID, as state: WorkerEnd, on connection: any Connection

@@ -22,15 +22,25 @@ extension EmbeddingQueue {
     /// - Returns: those that a user's transaction is writing just now; they are still this worker's.
     @discardableResult
     package func handBack(_ claimed: [Job]) async throws -> [Job] {
-        guard !claimed.isEmpty else { return [] }
-        let jobs = jobs
-        return try await database.writeBriefly { connection in
-            let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
-            let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
-            try jobs.requeue(mine, on: connection)
+        try await giveBack(claimed) { mine, connection in
             try Self.show("pending", mine, patience: UsersLocks.tablePatienceWithJobs, on: connection)
-            return standings.filter { $0.1 == .locked }.map(\.0)
         }
+    }
+
+    /// - Parameter show: shows in their rows that these jobs wait again.
+    private func giveBack(
+        _ claimed: [Job], show: @escaping @Sendable ([Job], any Connection) throws -> Void = { _, _ in }
+    ) async throws -> [Job] {
+        let (database, jobs) = (database, jobs)
+        return try await inBodies(claimed.count) { rows in
+            try await database.writeBriefly { connection in
+                let standings = Array(zip(claimed[rows], try jobs.standing(of: Array(claimed[rows]), on: connection)))
+                let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
+                try jobs.requeue(mine, on: connection)
+                try show(mine, connection)
+                return standings.filter { $0.1 == .locked }.map(\.0)
+            }
+        }.flatMap(\.self)
     }
 
     /// Puts jobs off to `moment`, because their rows cannot be written now and their results cannot be kept for so long.
@@ -38,14 +48,16 @@ extension EmbeddingQueue {
     ///
     /// - Returns: those that a user's transaction is writing just now; they are still this worker's.
     func postpone(_ claimed: [Job], until moment: Timestamp) async throws -> [Job] {
-        let jobs = jobs
-        return try await database.writeBriefly { connection in
-            let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
-            // Who has been wished for again meanwhile is not put off.
-            try jobs.requeue(standings.filter { $0.1 == .superseded }.map(\.0), on: connection)
-            try jobs.postpone(standings.filter { $0.1 == .current }.map(\.0), until: moment, on: connection)
-            return standings.filter { $0.1 == .locked }.map(\.0)
-        }
+        let (database, jobs) = (database, jobs)
+        return try await inBodies(claimed.count) { rows in
+            try await database.writeBriefly { connection in
+                let standings = Array(zip(claimed[rows], try jobs.standing(of: Array(claimed[rows]), on: connection)))
+                // Who has been wished for again meanwhile is not put off.
+                try jobs.requeue(standings.filter { $0.1 == .superseded }.map(\.0), on: connection)
+                try jobs.postpone(standings.filter { $0.1 == .current }.map(\.0), until: moment, on: connection)
+                return standings.filter { $0.1 == .locked }.map(\.0)
+            }
+        }.flatMap(\.self)
     }
 
     /// Writes down which claims are inside the model.
@@ -148,14 +160,8 @@ extension EmbeddingQueue {
     ///
     /// - Returns: the jobs that a user's transaction is writing just now; they are still this worker's.
     package func suspend(_ source: Source, fault: String, handingBack claimed: [Job]) async throws -> [Job] {
-        let (database, jobs) = (database, jobs)
-        return try await database.writeBriefly { connection in
-            try SourceStore().suspend(source.id, fault: fault, on: connection)
-            let standings = Array(zip(claimed, try jobs.standing(of: claimed, on: connection)))
-            let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
-            try jobs.requeue(mine, on: connection)
-            return standings.filter { $0.1 == .locked }.map(\.0)
-        }
+        try await database.write { connection in try SourceStore().suspend(source.id, fault: fault, on: connection) }
+        return try await giveBack(claimed)
     }
 
     /// Puts the rows of rescued jobs right: freed ones wait again, held ones show as failed. Part of the rescue's

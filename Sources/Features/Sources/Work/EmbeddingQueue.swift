@@ -98,9 +98,8 @@ package struct EmbeddingQueue: Sendable {
     }
 
     /// Runs `body` for each ``rowsPerBody`` of `count` rows of the user's. On SQLite all wait in line together, so that the
-    /// writer puts as many into a commit as its time allows. On PostgreSQL each is a transaction: they follow one another,
-    /// and between them is as much time as the last one took, in which a statement that waited for it gets ahead of the
-    /// next one instead of waiting for each in turn.
+    /// writer puts as many into a commit as its time allows. On PostgreSQL each is a transaction, and they follow one
+    /// another with rests in between.
     ///
     /// - Returns: what `body` returned, in any order.
     func inBodies<Answer: Sendable>(
@@ -117,13 +116,10 @@ package struct EmbeddingQueue: Sendable {
         for rows in bodies {
             let began = ContinuousClock.now
             answers.append(try await body(rows))
-            if rows.upperBound < count { try? await Task.sleep(for: min(.now - began, Self.longestRest)) }
+            if rows.upperBound < count { await UsersLocks.rest(since: began) }
         }
         return answers
     }
-
-    /// Whoever waited for a table that was locked as a whole has been polite enough.
-    private static let longestRest = Duration.milliseconds(50)
 
     package func hasWork() async throws -> Bool {
         let jobs = jobs
