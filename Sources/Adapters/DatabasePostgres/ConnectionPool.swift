@@ -2,7 +2,10 @@ import Core
 import Foundation
 import Logging
 
-/// Connections, each on a thread of its own, that serve one line of requests. Threads start when they are needed.
+/// Connections, each on a thread of its own, that serve one line of requests. Connections are opened when they are needed.
+///
+/// Writers' threads all start at once and stay: a worker stands back for other programs, with every thread but these, and one
+/// that started later would stand back too, while a user's statement waits for what it has locked.
 ///
 /// `@unchecked Sendable`: `line` and `threads` are touched under `lock` alone.
 final class ConnectionPool: @unchecked Sendable {
@@ -90,9 +93,14 @@ final class ConnectionPool: @unchecked Sendable {
         }
     }
 
-    /// Starts a first thread with a connection that is there already.
+    /// Starts the writers, the first with a connection that is there already.
     func start(with handle: PostgresHandle) {
-        lock.withLock { line.start().map { add($0, handle) } }?.start(in: running)
+        let started = lock.withLock {
+            var started: [ConnectionThread] = []
+            while let number = line.start() { started.append(add(number, started.isEmpty ? handle : nil)) }
+            return started
+        }
+        for thread in started { thread.start(in: running) }
     }
 
     /// Admits no more; the threads end when they have served what waits.

@@ -47,8 +47,8 @@ final class ConnectionThread: @unchecked Sendable {
             case .wait:
                 let patience = Double(pool.options.idleConnection.seconds)
                 if bell.wait(timeout: .now() + patience) == .timedOut {
-                    if pool.retire(self) { return }
-                    // It was woken at that very moment.
+                    if pool.isWriter { drop() } else if pool.retire(self) { return }
+                    // Also where it was woken at that very moment.
                     bell.wait()
                 }
             }

@@ -50,23 +50,29 @@ extension Connection {
 
 extension Database {
     /// Runs a transaction that has what users want, and loses it when this process stands still. A machine may be too busy to
-    /// let it speak in time; then it is tried once more with more time.
+    /// let it speak in time; then it is tried again, at last with more time.
     ///
-    /// - Parameter codes: after which it is tried once more; `body` must bear that where the first was kept after all.
+    /// - Parameter codes: after which it is tried again; `body` must bear that where an earlier one was kept after all.
     package func writeBriefly<Result: Sendable>(
         againAfter codes: Set<DatabaseError.Code> = [.io, .commitUnknown],
         _ body: @escaping @Sendable (any Connection) throws -> Result
     ) async throws -> Result {
-        do {
-            return try await write { connection in
-                try connection.limitWaiting()
-                return try body(connection)
+        for _ in 0..<3 {
+            do {
+                return try await writeBriefly(stillness: UsersLocks.stillness, body)
+            } catch let error as DatabaseError where codes.contains(error.code) && dialect == .postgres {
+                continue
             }
-        } catch let error as DatabaseError where codes.contains(error.code) && dialect == .postgres {
-            return try await write { connection in
-                try connection.limitWaiting(stillness: UsersLocks.stillness * 10)
-                return try body(connection)
-            }
+        }
+        return try await writeBriefly(stillness: UsersLocks.stillness * 10, body)
+    }
+
+    private func writeBriefly<Result: Sendable>(
+        stillness: Duration, _ body: @escaping @Sendable (any Connection) throws -> Result
+    ) async throws -> Result {
+        try await write { connection in
+            try connection.limitWaiting(stillness: stillness)
+            return try body(connection)
         }
     }
 }

@@ -88,14 +88,25 @@ package struct EmbeddingQueue: Sendable {
     /// So many strong suspects, each alone, are little work, and more are left to other workers.
     private static let mostAhead = 32
 
+    /// Best effort, as ``show(_:_:patience:on:)`` is.
     private func markProcessing(_ claimed: [Job]) async throws {
-        _ = try await inBodies(claimed.count) { rows in
-            try await database.writeBriefly { connection in
-                // SQLite's trigger on the status asks for `pending` alone.
-                try Self.show("processing", Array(claimed[rows]), on: connection)
+        for (source, jobs) in Dictionary(grouping: claimed, by: \.source) {
+            _ = try await inBodies(jobs.count) { rows in
+                do {
+                    try await database.write { connection in
+                        try connection.limitWaiting()
+                        guard let source = try SourceStore().find(source, on: connection) else { return }
+                        try SourceRows(source).showLast("processing", jobs[rows].map(\.key), on: connection)
+                    }
+                } catch let error as DatabaseError where Self.passedBy.contains(error.code) {
+                    return
+                }
             }
         }
     }
+
+    /// Tables that cannot be read, rows that refuse the word, and whoever has the whole table.
+    private static let passedBy: Set<DatabaseError.Code> = [.noSuchObject, .constraint, .denied, .busy]
 
     /// Runs `body` for each ``rowsPerBody`` of `count` rows of the user's. On SQLite all wait in line together, so that the
     /// writer puts as many into a commit as its time allows. On PostgreSQL each is a transaction, and they follow one
@@ -141,9 +152,7 @@ package struct EmbeddingQueue: Sendable {
                     try connection.attempt {
                         try SourceRows(source).write(status, jobs.map(\.key), on: connection)
                     }
-                } catch let error as DatabaseError
-                    where [.noSuchObject, .constraint, .denied, .busy].contains(error.code)
-                {
+                } catch let error as DatabaseError where passedBy.contains(error.code) {
                     // Passed by.
                 }
             }

@@ -114,6 +114,13 @@ struct SourceRows: Sendable {
         try unseenByTriggers(on: connection) { try write(status, keys, on: connection) }
     }
 
+    /// Is ``show(_:_:on:)`` for the last write of a transaction: on PostgreSQL it goes to the server together with the commit.
+    func showLast(_ status: String, _ keys: [Key], on connection: any Connection) throws {
+        guard connection.dialect == .postgres else { return try show(status, keys, on: connection) }
+        try connection.runLater(SQL(postgres: "SELECT set_config('millrace.internal', 'on', true)"), [:])
+        try write(status, keys, on: connection)
+    }
+
     /// Is ``show(_:_:on:)`` for who has seen to the triggers already.
     func write(_ status: String, _ keys: [Key], on connection: any Connection) throws {
         switch connection.dialect {
