@@ -76,6 +76,15 @@ def check_help(*command):
         check_help(*command, name)
 
 
+def threads(pid):
+    """- Returns: (name, niceness) of each thread."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        _, _, rest = (task / "stat").read_text().rpartition(")")
+        found.append(((task / "comm").read_text().strip(), int(rest.split()[16])))
+    return found
+
+
 def until(condition, what, seconds=30):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -184,6 +193,9 @@ try:
         [BINARY, "worker", "--name", "mortal"], env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
     until(lambda: ["mortal", "idle"] in [[worker["name"], worker["state"]] for worker in workers()], "a second worker")
+    standing = {nice for name, nice in threads(mortal.pid) if name == "millrace-writer"}
+    check(standing == {0}, f"the writer, for whom users' programs wait, does not stand back: {threads(mortal.pid)}")
+    check(("millrace", 5) in threads(mortal.pid), f"the rest of a worker does: {threads(mortal.pid)}")
 
     shop.executemany(
         f"INSERT INTO {TABLE}(shop, sku, name) VALUES ('XX', ?, x'00ff')", [(sku,) for sku in range(10, 16)])

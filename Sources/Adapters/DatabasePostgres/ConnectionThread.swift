@@ -24,13 +24,11 @@ final class ConnectionThread: @unchecked Sendable {
 
     func start(in running: DispatchGroup) {
         running.enter()
-        let thread = Thread { [self] in
+        NamedThread.start(pool.isWriter ? "millrace-writer" : "millrace-reader") { [self] in
             serveUntilTheEnd()
             drop()
             running.leave()
         }
-        thread.name = pool.isWriter ? "millrace-writer" : "millrace-reader"
-        thread.start()
     }
 
     func wake() {

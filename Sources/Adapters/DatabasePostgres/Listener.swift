@@ -58,7 +58,7 @@ final class Listener: @unchecked Sendable {
 
     func start(in running: DispatchGroup) {
         running.enter()
-        let thread = Thread { [self] in
+        NamedThread.start("millrace-listen") { [self] in
             while !isClosed.load(ordering: .acquiring) {
                 do throws(DatabaseError) {
                     try connect()
@@ -70,8 +70,6 @@ final class Listener: @unchecked Sendable {
             handle = nil
             running.leave()
         }
-        thread.name = "millrace-listener"
-        thread.start()
     }
 
     private func connect() throws(DatabaseError) {

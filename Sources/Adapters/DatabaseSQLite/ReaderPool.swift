@@ -17,7 +17,7 @@ final class ReaderPool: Sendable {
     /// Starts a thread that reads through `handle`, and leaves `running` when it has closed it.
     func start(_ handle: SQLiteHandle, in running: DispatchGroup) {
         running.enter()
-        let thread = Thread { [self] in
+        NamedThread.start("millrace-reader") { [self] in
             let connection = SQLiteConnection(handle, writes: false)
             while let request = queue.next() {
                 read(request, handle, connection)
@@ -25,8 +25,6 @@ final class ReaderPool: Sendable {
             handle.close()
             running.leave()
         }
-        thread.name = "millrace-reader"
-        thread.start()
     }
 
     private func read(_ request: Request, _ handle: SQLiteHandle, _ connection: SQLiteConnection) {

@@ -34,7 +34,7 @@ final class Writer: @unchecked Sendable {
     /// the log, and a reader cannot.
     func start(in running: DispatchGroup, endingAfter readers: DispatchGroup) {
         running.enter()
-        let thread = Thread { [self] in
+        NamedThread.start("millrace-writer") { [self] in
             while let kind = queue.wait() {
                 switch kind {
                 case .transaction: writeGroup()
@@ -45,8 +45,6 @@ final class Writer: @unchecked Sendable {
             handle.close()
             running.leave()
         }
-        thread.name = "millrace-writer"
-        thread.start()
     }
 
     private func writeGroup() {
