@@ -153,6 +153,9 @@ class WaitWatch:
         self.waits = {}
         #: For each of them the milliseconds of the wait at which its blocker was first seen to do something else.
         self.doings = {}
+        #: For each of them the longest seconds between two looks during the wait; of all, that between any two.
+        self.gaps = {}
+        self.longest_gap = 0
         self.looks = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -171,12 +174,14 @@ class WaitWatch:
                 rows = []
             now = time.monotonic()
             self.looks += 1
+            self.longest_gap = max(self.longest_gap, now - last)
             present = {(pid, start): (waiter, blocker, query) for pid, start, waiter, blocker, query, _ in rows}
             doing = {(pid, start): doing for pid, start, *_, doing in rows}
             for statement, said in present.items():
                 seconds, _ = self.waits.get(statement, (0, said))
                 if statement in seen and now - last < GAP_SECONDS:
                     seconds += now - last
+                    self.gaps[statement] = max(self.gaps.get(statement, 0), now - last)
                 self.waits[statement] = (seconds, said)
                 seen_doing = self.doings.setdefault(statement, [])
                 if not seen_doing or seen_doing[-1][1] != doing[statement]:
@@ -195,10 +200,11 @@ class WaitWatch:
     def report(self):
         longest = max(self.waits, key=lambda statement: self.waits[statement][0], default=None)
         seconds, said = self.waits[longest] if longest else (0, None)
-        lines = [f"looked every {1000 * self._seconds / max(1, self.looks):.1f} ms: {len(self.waits)} statements of users "
-                 f"waited for Millrace, the longest {1000 * seconds:.0f} ms"]
+        lines = [f"looked every {1000 * self._seconds / max(1, self.looks):.1f} ms, {1000 * self.longest_gap:.0f} ms apart at "
+                 f"the most: {len(self.waits)} statements of users waited for Millrace, the longest {1000 * seconds:.0f} ms"]
         if 1000 * seconds > self.limit / 2:
             waiter, blocker, query = said
-            lines.append(f"    {waiter} for {blocker}: {query!r}; {blocker} meanwhile:")
+            gap = 1000 * self.gaps.get(longest, 0)
+            lines.append(f"    {waiter} for {blocker}: {query!r}, the looks {gap:.0f} ms apart at the most; {blocker} meanwhile:")
             lines += [f"    from {at:.0f} ms: {doing}" for at, doing in self.doings[longest][:12]]
         return lines
