@@ -80,37 +80,54 @@ extension EmbeddingQueue {
     ) async throws -> SettledBatch {
         let settlement = EmbeddingSettlement(source: source, space: space, jobs: jobs)
         let batches = try await inBodies(results.count) { rows in
-            try await settle(Array(results[rows]), settlement, worker: worker, jitters: Array(jitters[rows]))
+            try await settle(Array(results[rows]), settlement, jitters: Array(jitters[rows]))
         }
-        // A fence that stays written down when its jobs are settled accuses nobody; an idle worker shows none.
-        if inModel.isEmpty { try await enterModel([], of: worker) }
-        return batches.reduce(into: SettledBatch()) { $0 += $1 }
+        let batch = batches.reduce(into: SettledBatch()) { $0 += $1 }
+        try await note(batch.counts, of: worker, emptiesModel: inModel.isEmpty)
+        return batch
+    }
+
+    /// Adds to the worker's totals, which are for people. Not in the settlement's transactions: they would wait for whoever
+    /// has the worker's row, and users for them.
+    private func note(_ counts: SettledCounts, of worker: WorkerID, emptiesModel: Bool) async throws {
+        let workers = workers
+        do {
+            try await database.write { connection in
+                try workers.count(
+                    succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
+                    truncated: counts.truncated, of: worker, on: connection)
+                // A fence that stays written down when its jobs are settled accuses nobody; an idle worker shows none.
+                if emptiesModel { try workers.enterModel([], of: worker, on: connection) }
+            }
+        } catch let error as DatabaseError where error.isRetryable {
+            return
+        }
     }
 
     private func settle(
-        _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, worker: WorkerID, jitters: [Double]
+        _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, jitters: [Double]
     ) async throws -> SettledBatch {
         do {
             let columns = settlement.columns(results, for: database.dialect)
-            return try await commit(results, worker: worker) { connection in
+            return try await commit(results) { connection in
                 try settlement.apply(results, columns: columns, now: .now(), jitters: jitters, on: connection)
             }
         } catch let error as DatabaseError where error.isOfOneRow {
             var batch = SettledBatch()
             for (result, jitter) in zip(results, jitters) {
-                batch += try await settleAlone(result, settlement, jitter, worker: worker)
+                batch += try await settleAlone(result, settlement, jitter)
             }
             return batch
         }
     }
 
     private func settleAlone(
-        _ result: EmbeddingResult, _ settlement: EmbeddingSettlement, _ jitter: Double, worker: WorkerID
+        _ result: EmbeddingResult, _ settlement: EmbeddingSettlement, _ jitter: Double
     ) async throws -> SettledBatch {
         let refusal: JobFailure
         do {
             let columns = settlement.columns([result], for: database.dialect)
-            return try await commit([result], worker: worker) { connection in
+            return try await commit([result]) { connection in
                 try settlement.apply([result], columns: columns, now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.isOfOneRow {
@@ -118,11 +135,11 @@ extension EmbeddingQueue {
         }
         let failed = EmbeddingResult(job: result.job, values: result.values, outcome: .failed(refusal, hash: nil))
         do {
-            return try await commit([failed], worker: worker) { connection in
+            return try await commit([failed]) { connection in
                 try settlement.apply([failed], columns: [nil], now: .now(), jitters: [jitter], on: connection)
             }
         } catch let error as DatabaseError where error.isOfOneRow {
-            return try await commit([failed], worker: worker) { connection in
+            return try await commit([failed]) { connection in
                 try settlement.bury(failed, refusal, now: .now(), on: connection)
             }
         }
@@ -130,19 +147,10 @@ extension EmbeddingQueue {
 
     /// A table that is locked as a whole is waited for a moment, and then as its rows would be.
     private func commit(
-        _ results: [EmbeddingResult], worker: WorkerID,
-        _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
+        _ results: [EmbeddingResult], _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
     ) async throws -> SettledBatch {
-        let workers = workers
         do {
-            return try await database.writeBriefly { connection in
-                let batch = try body(connection)
-                let counts = batch.counts
-                try workers.count(
-                    succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
-                    truncated: counts.truncated, of: worker, on: connection)
-                return batch
-            }
+            return try await database.writeBriefly(body)
         } catch let error as DatabaseError where error.code == .busy && database.dialect == .postgres {
             return SettledBatch(locked: results)
         }
