@@ -15,10 +15,6 @@ final class PostgresConnection: Connection {
     private(set) var hasStaleStatement = false
     /// Statements that go with the next one, or with the commit.
     private var waiting: [Execution] = []
-    /// Answers of statements that waited, until they are taken.
-    private var answers: [Int: [Row]] = [:]
-    /// Counts the statements whose answers are taken later.
-    private var questions = 0
     /// How many attempts the transaction is inside of: what fails there must fail there.
     private var attempts = 0
     /// The statement that took longest.
@@ -55,30 +51,33 @@ final class PostgresConnection: Connection {
     }
 
     func rowsLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Late<[Row]> {
-        guard attempts == 0 else {
-            let rows = try rows(statement, parameters)
-            return Late { rows }
-        }
-        let prepared = try prepare(statement)
-        try sendWaitingIfMany()
-        questions += 1
-        let question = questions
-        waiting.append(
-            Execution(statement: prepared, parameters: parameters) { [self] in answers[question] = $0.rows })
+        final class Letter { var rows: [Row]? }
+        let letter = Letter()
+        try rowsLater(statement, parameters) { letter.rows = $0 }
         return Late { [self] () throws(DatabaseError) -> [Row] in
-            if answers[question] == nil { try guarding { () throws(DatabaseError) in } }
-            guard let rows = answers.removeValue(forKey: question) else {
-                preconditionFailure("an answer is taken once, inside its transaction")
-            }
+            if letter.rows == nil { try guarding { () throws(DatabaseError) in } }
+            guard let rows = letter.rows else { preconditionFailure("an answer is taken inside its transaction") }
             return rows
         }
     }
 
+    func rowsLater(
+        _ statement: SQL, _ parameters: Parameters, _ take: @escaping ([Row]) -> Void
+    ) throws(DatabaseError) {
+        guard attempts == 0 else { return take(try rows(statement, parameters)) }
+        let prepared = try prepare(statement)
+        try sendWaitingIfMany()
+        waiting.append(Execution(statement: prepared, parameters: parameters) { take($0.rows) })
+    }
+
+    /// The statement as it is sent. Preparing one takes round trips, for which nothing that waits is sent ahead: what waits
+    /// may take what users want. So it goes whole this time, and is prepared before the next transaction.
     private func prepare(_ statement: SQL) throws(DatabaseError) -> PreparedStatement {
         let text = statement.text(for: .postgres)
-        // What waits may make the tables of this statement.
-        return try guarding(sendsWaiting: !handle.isReady(text)) { () throws(DatabaseError) in
-            try handle.statement(text, until: deadline)
+        return try guarding(sendsWaiting: false) { () throws(DatabaseError) in
+            if waiting.isEmpty || handle.isReady(text) { return try handle.statement(text, until: deadline) }
+            handle.wished.append(text)
+            return try handle.wholeStatement(text)
         }
     }
 
@@ -194,7 +193,6 @@ final class PostgresConnection: Connection {
     /// Lets go of what waits, and of this connection in it: the transaction has ended.
     func forget() {
         waiting = []
-        answers = [:]
     }
 
     private func sendWaiting() throws(DatabaseError) {

@@ -43,10 +43,12 @@ package struct EmbeddingStore: Sendable {
 
     /// Writes many items' present vectors, each key once, and an entry of the feed for each.
     ///
-    /// - Parameter embeddedAt: when they were made, if not now.
+    /// - Parameters:
+    ///   - places: on PostgreSQL, which of them alone; nil is all.
+    ///   - embeddedAt: when they were made, if not now.
     package func publish(
-        _ entrances: [Entrance], space: String, source: SourceID, embeddedAt: Timestamp? = nil, now: Timestamp,
-        on connection: any Connection
+        _ entrances: [Entrance], among places: KeptPlaces? = nil, space: String, source: SourceID,
+        embeddedAt: Timestamp? = nil, now: Timestamp, on connection: any Connection
     ) throws(DatabaseError) {
         guard !entrances.isEmpty else { return }
         switch connection.dialect {
@@ -61,7 +63,7 @@ package struct EmbeddingStore: Sendable {
             try FeedStore().append(items, of: source, now: now, on: connection)
         case .postgres:
             try connection.runLater(
-                Self.publishSQL,
+                Self.publishSQL(among: places),
                 [
                     "source": Value(source), "space": .text(space), "embedded_at": Value(embeddedAt ?? now),
                     "now": Value(now), "keys": TextArray(entrances.map(\.key.literal)).value,
@@ -72,20 +74,24 @@ package struct EmbeddingStore: Sendable {
         }
     }
 
-    private static let publishSQL = SQL(
-        postgres: """
-            WITH entered AS (
-                INSERT INTO \(Table.embedding)(source_id, key, space, input_hash, vector, embedded_at)
-                SELECT :source::bigint, key, :space, hash, vector, :embedded_at::bigint
-                FROM unnest(:keys::text[], :hashes::bytea[], :vectors::bytea[]) AS entrance(key, hash, vector)
-                ORDER BY key
-                ON CONFLICT (source_id, key) DO UPDATE SET
-                    space = excluded.space, input_hash = excluded.input_hash, vector = excluded.vector,
-                    embedded_at = excluded.embedded_at
-                RETURNING id)
-            INSERT INTO \(Table.feedIn)(source_id, item_id, at)
-            SELECT :source::bigint, id, :now::bigint FROM entered
-            """)
+    private static func publishSQL(among places: KeptPlaces?) -> SQL {
+        SQL(
+            postgres: """
+                WITH entered AS (
+                    INSERT INTO \(Table.embedding)(source_id, key, space, input_hash, vector, embedded_at)
+                    SELECT :source::bigint, key, :space, hash, vector, :embedded_at::bigint
+                    FROM unnest(:keys::text[], :hashes::bytea[], :vectors::bytea[])
+                        WITH ORDINALITY AS entrance(key, hash, vector, place)
+                    WHERE \(places?.contains("place") ?? "true")
+                    ORDER BY key
+                    ON CONFLICT (source_id, key) DO UPDATE SET
+                        space = excluded.space, input_hash = excluded.input_hash, vector = excluded.vector,
+                        embedded_at = excluded.embedded_at
+                    RETURNING id)
+                INSERT INTO \(Table.feedIn)(source_id, item_id, at)
+                SELECT :source::bigint, id, :now::bigint FROM entered
+                """)
+    }
 
     /// Removes the item's embedding. - Returns: the item's number, if there was one, for the feed.
     package func remove(

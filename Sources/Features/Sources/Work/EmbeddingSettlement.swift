@@ -22,6 +22,18 @@ package struct EmbeddingResult: Sendable {
     }
 }
 
+extension EmbeddingResult {
+    /// As Millrace's own table takes it; nil where there is no vector.
+    fileprivate var entrance: EmbeddingStore.Entrance? {
+        guard case .vector(let vector, let hash, _) = outcome else { return nil }
+        return .init(key: job.key, vector: vector, hash: hash)
+    }
+
+    var isVector: Bool { if case .vector = outcome { true } else { false } }
+
+    var isTruncated: Bool { if case .vector(_, _, let isTruncated) = outcome { isTruncated } else { false } }
+}
+
 /// What became of a settled batch, for the worker's line and totals.
 package struct SettledCounts: Hashable, Sendable {
     package var succeeded = 0
@@ -87,6 +99,33 @@ struct EmbeddingSettlement: Sendable {
             "one random number and one column for each result")
         // On SQLite what is written here is no wish anyway, and what a user's trigger does because of it must be seen.
         return try unseenInPostgres(on: connection) { try settle(results, columns, now, jitters, on: connection) }
+    }
+
+    /// Settles on PostgreSQL, in one round trip with the commit, what is as it is nearly always: a vector for a row whose
+    /// text is still the one that was read, or a row that was edited meanwhile. All that the statements must know of one
+    /// another they know on the server: a process that is stopped between them would keep users waiting for their rows.
+    ///
+    /// - Parameters:
+    ///   - results: vectors alone.
+    ///   - columns: what ``columns(_:for:)`` made of `results`.
+    ///   - take: gets the places, counted from 1, of what was settled and of what was queued again, by when the transaction
+    ///     returns. Nothing has been done about the others.
+    func applyAtOnce(
+        _ results: [EmbeddingResult], columns: [Value], now: Timestamp, on connection: any Connection,
+        _ take: @escaping (_ settled: Set<Int>, _ requeued: Set<Int>) -> Void
+    ) throws(DatabaseError) {
+        let (claims, keys, texts) = (results.map(\.job), results.map(\.job.key), results.map(\.values))
+        try hideFromTriggers(on: connection)
+        try rows.takeSame(keys, texts: texts, on: connection)
+        try jobs.sort(claims, on: connection)
+        try rows.writeKept(columns, keys, texts: texts, on: connection)
+        // What was written may have set off a trigger of the user's that writes a text anew.
+        try jobs.sort(claims, on: connection, take)
+        try EmbeddingStore().publish(
+            results.compactMap(\.entrance), among: .kept, space: space.id, source: source.id, now: now, on: connection)
+        try jobs.finish(claims, among: .kept, on: connection)
+        try jobs.requeue(claims, among: .again, on: connection)
+        try rows.showInPostgres("pending", keys, among: .again, on: connection)
     }
 
     private func settle(
@@ -159,8 +198,8 @@ struct EmbeddingSettlement: Sendable {
         _ ledger: inout SettlementLedger, _ now: Timestamp, on connection: any Connection
     ) throws {
         try EmbeddingStore().publish(
-            ledger.vectors.map { .init(key: $0.result.job.key, vector: $0.vector, hash: $0.hash) }, space: space.id,
-            source: source.id, now: now, on: connection)
+            ledger.vectors.compactMap(\.result.entrance), space: space.id, source: source.id, now: now,
+            on: connection)
         var items: [Int64] = []
         for key in ledger.forgotten {
             items += try EmbeddingStore().remove(key, source: source.id, on: connection)

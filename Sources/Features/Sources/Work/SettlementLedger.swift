@@ -5,11 +5,8 @@ import Core
 struct SettlementLedger {
     struct Vector {
         let result: EmbeddingResult
-        let vector: [Float]
         /// The vector as the user's column takes it.
         let column: Value
-        let hash: [UInt8]
-        let isTruncated: Bool
     }
 
     struct Failing {
@@ -60,10 +57,7 @@ struct SettlementLedger {
 
     private mutating func enter(_ result: EmbeddingResult, column: Value?) {
         switch result.outcome {
-        case .vector(let vector, let hash, let isTruncated):
-            vectors.append(
-                Vector(
-                    result: result, vector: vector, column: column ?? .null, hash: hash, isTruncated: isTruncated))
+        case .vector: vectors.append(Vector(result: result, column: column ?? .null))
         case .nothing: blank.append(result)
         // It was not there when it was read, and now it is.
         case .gone: requeue(result.job)
@@ -115,7 +109,7 @@ struct SettlementLedger {
                 continue
             }
             counts.succeeded += 1
-            if vector.isTruncated { counts.truncated += 1 }
+            if vector.result.isTruncated { counts.truncated += 1 }
             finished.append(vector.result.job)
             self.vectors.append(vector)
         }

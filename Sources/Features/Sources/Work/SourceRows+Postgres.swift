@@ -90,29 +90,67 @@ extension SourceRows {
         }
     }
 
+    /// Writes vectors and a status into wanted rows.
+    private var update: SQLText {
+        let into = definition.format.written("wanted.vector", type: definition.types?[definition.into] ?? "text")
+        return """
+            UPDATE \(table) AS t SET \(Identifier(definition.into)) = \(into), \(status) = :status\(touchInPostgres)
+            FROM \(wanted(textNames + ["vector"])) WHERE \(isWanted)
+            """
+    }
+
+    private func parameters(_ vectors: [Value], _ status: String, _ keys: [Key], _ texts: [[Value]]) -> Parameters {
+        parameters(keys, texts: texts).adding("vector", TextArray(vectors.map(\.text)).value).adding(
+            "status", .text(status))
+    }
+
     /// - Parameter vectors: as ``VectorFormat/text(_:)`` writes them; NULL takes the vector away.
     func writeInPostgres(
         _ vectors: [Value], _ status: String, _ keys: [Key], _ texts: [[Value]], on connection: any Connection
     ) throws(DatabaseError) -> Late<[Written]> {
         guard !keys.isEmpty else { return Late { [] } }
-        let into = definition.format.written("wanted.vector", type: definition.types?[definition.into] ?? "text")
         let rows = try connection.rowsLater(
-            SQL(
-                postgres: """
-                    UPDATE \(table) AS t
-                    SET \(Identifier(definition.into)) = \(into), \(self.status) = :status\(touchInPostgres)
-                    FROM \(wanted(textNames + ["vector"])) WHERE \(isWanted)
-                    RETURNING wanted.place, \(isSame)
-                    """),
-            parameters(keys, texts: texts).adding("vector", TextArray(vectors.map(\.text)).value).adding(
-                "status", .text(status)))
+            SQL(postgres: "\(update) RETURNING wanted.place, \(isSame)"), parameters(vectors, status, keys, texts))
         return rows.map { rows in
             answers(rows, count: keys.count) { $0.integer(1) != 0 ? Written.kept : .changed }.map { $0 ?? .refused }
         }
     }
 
+    /// Takes the rows that nobody else has; those whose text is what was read are kept.
+    func takeSame(_ keys: [Key], texts: [[Value]], on connection: any Connection) throws(DatabaseError) {
+        try connection.runLater(
+            SQL(
+                postgres: """
+                    WITH taken AS MATERIALIZED (
+                        SELECT wanted.place, \(isSame) AS is_same
+                        FROM \(wanted(textNames)) JOIN \(table) AS t ON \(isWanted)
+                        FOR NO KEY UPDATE OF t SKIP LOCKED)
+                    SELECT \(KeptPlaces.kept.become("place", where: "is_same")), \(KeptPlaces.written.clear) FROM taken
+                    """), parameters(keys, texts: texts))
+    }
+
+    /// Writes vectors and `completed` into the rows that are kept. Those whose text a trigger of the user's then changed
+    /// are kept no longer, and those that one let pass by are not even written.
+    func writeKept(
+        _ vectors: [Value], _ keys: [Key], texts: [[Value]], on connection: any Connection
+    ) throws(DatabaseError) {
+        try connection.runLater(
+            SQL(
+                postgres: """
+                    WITH written AS (
+                        \(update) AND \(KeptPlaces.kept.contains("wanted.place"))
+                        RETURNING wanted.place, \(isSame) AS is_same)
+                    SELECT \(KeptPlaces.written.become("place")), \(KeptPlaces.kept.become("place", where: "is_same"))
+                    FROM written
+                    """), parameters(vectors, "completed", keys, texts))
+    }
+
     /// The rows are taken before they are written, so that writing waits for nobody.
-    func showInPostgres(_ status: String, _ keys: [Key], on connection: any Connection) throws(DatabaseError) {
+    ///
+    /// - Parameter places: of which of the rows alone; nil is all.
+    func showInPostgres(
+        _ status: String, _ keys: [Key], among places: KeptPlaces? = nil, on connection: any Connection
+    ) throws(DatabaseError) {
         let columns = definition.key.map { Identifier($0) }
         let pairs = columns.map { "t.\($0) = free.\($0)" }.joined(separator: " AND ")
         try connection.runLater(
@@ -122,6 +160,7 @@ extension SourceRows {
                         SELECT \(columns.map { "t.\($0)" }.joined(separator: ", "))
                         FROM \(wanted()) JOIN \(table) AS t ON \(isWanted)
                         WHERE t.\(self.status)::text IS DISTINCT FROM :status::text
+                            AND \(places?.contains("wanted.place") ?? "true")
                         FOR NO KEY UPDATE OF t SKIP LOCKED)
                     UPDATE \(table) AS t SET \(self.status) = :status FROM free WHERE \(pairs)
                     """), parameters(keys).adding("status", .text(status)))

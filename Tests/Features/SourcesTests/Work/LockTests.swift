@@ -59,6 +59,32 @@ struct LockTests {
         try await shop.expectInStep(source)
     }
 
+    @Test func `a settlement has nobody's row before it has said everything, its commit included`() async throws {
+        let (shop, source) = try await shop()
+        let (worker, jobs) = try await shop.claim()
+        let results = try await results(shop, jobs, of: source)
+        let database = WatchedDatabase(shop.database)
+        let address = shop.place.address
+        database.next(
+            .inside {
+                // Here a process may be stopped for as long as anybody likes.
+                do {
+                    let user = try Psql(address)
+                    try user.tell("SET lock_timeout = '1ms'; UPDATE parts_master_features SET feature_text = 'other';")
+                    try user.end()
+                } catch {
+                    Issue.record(error)
+                }
+            })
+        let batch = try await EmbeddingQueue(database: database).settle(
+            results, of: source, space: shop.embedder.space, worker: worker, inModel: [],
+            jitters: results.map { _ in 0.5 })
+        #expect(try shop.shell("SELECT count(*) FROM parts_master_features WHERE feature_text = 'other';") == "20")
+        #expect(batch.counts.requeued == 20)
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
     @Test func `who stands still with users' rows loses them`() async throws {
         let (shop, source) = try await shop()
         let (_, jobs) = try await shop.claim()
