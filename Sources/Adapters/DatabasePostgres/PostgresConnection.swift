@@ -51,9 +51,15 @@ final class PostgresConnection: Connection {
     }
 
     func rowsLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Late<[Row]> {
+        guard attempts == 0 else {
+            let rows = try rows(statement, parameters)
+            return Late { rows }
+        }
         final class Letter { var rows: [Row]? }
         let letter = Letter()
-        try rowsLater(statement, parameters) { letter.rows = $0 }
+        let prepared = try prepare(statement)
+        try sendWaitingIfMany()
+        waiting.append(Execution(statement: prepared, parameters: parameters) { letter.rows = $0.rows })
         return Late { [self] () throws(DatabaseError) -> [Row] in
             if letter.rows == nil { try guarding { () throws(DatabaseError) in } }
             guard let rows = letter.rows else { preconditionFailure("an answer is taken inside its transaction") }
@@ -61,31 +67,34 @@ final class PostgresConnection: Connection {
         }
     }
 
-    func rowsLater(
-        _ statement: SQL, _ parameters: Parameters, _ take: @escaping ([Row]) -> Void
-    ) throws(DatabaseError) {
-        guard attempts == 0 else { return take(try rows(statement, parameters)) }
-        let prepared = try prepare(statement)
+    func runTogether(_ queries: [Query]) throws(DatabaseError) {
+        // Preparing one takes round trips: all of them before any has run.
+        var executions: [Execution] = []
+        for query in queries {
+            let answer = query.onAnswer.map { take in { (answer: borrowing Answer) in take(answer.rows) } }
+            executions.append(
+                Execution(statement: try prepare(query.statement), parameters: query.parameters, onAnswer: answer))
+        }
         try sendWaitingIfMany()
-        waiting.append(Execution(statement: prepared, parameters: parameters) { take($0.rows) })
+        waiting += executions
+        if attempts > 0 { try guarding { () throws(DatabaseError) in } }
     }
 
-    /// The statement as it is sent. Preparing one takes round trips, for which nothing that waits is sent ahead: what waits
-    /// may take what users want. So it goes whole this time, and is prepared before the next transaction.
     private func prepare(_ statement: SQL) throws(DatabaseError) -> PreparedStatement {
         let text = statement.text(for: .postgres)
-        return try guarding(sendsWaiting: false) { () throws(DatabaseError) in
-            if waiting.isEmpty || handle.isReady(text) { return try handle.statement(text, until: deadline) }
-            handle.wished.append(text)
-            return try handle.wholeStatement(text)
+        // What waits may make the tables of this statement.
+        return try guarding(sendsWaiting: !handle.isReady(text)) { () throws(DatabaseError) in
+            try handle.statement(text, until: deadline)
         }
     }
 
     /// Commits, with what still waits. - Returns: what the server did, `COMMIT` or `ROLLBACK`.
     func commit() throws(DatabaseError) -> String {
-        try guarding(sendsWaiting: false) { () throws(DatabaseError) in
-            defer { waiting = [] }
-            return try handle.commit(after: waiting, patience: patience)
+        try timing("COMMIT after \(waiting.last?.statement.source ?? "all else")") { () throws(DatabaseError) in
+            try guarding(sendsWaiting: false) { () throws(DatabaseError) in
+                defer { waiting = [] }
+                return try handle.commit(after: waiting, patience: patience)
+            }
         }
     }
 

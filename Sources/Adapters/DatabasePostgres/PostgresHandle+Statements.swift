@@ -234,10 +234,12 @@ extension PostgresHandle {
     {
         let key = StatementText(text)
         if let statement = statements[key] { return statement }
-        // Sent whole where another server connection may run it next, or the cache is emptied after this transaction.
-        let whole = try wholeStatement(text)
-        guard preparesStatements, statements.count < Self.cachedStatements else { return whole }
-        let numbered = whole.text
+        guard !text.utf8.contains(0) else { throw Self.cutShort(text) }
+        let numbered = NumberedText(text)
+        guard preparesStatements, statements.count < Self.cachedStatements else {
+            // Sent whole: another server connection may run it next, or the cache is emptied after this transaction.
+            return PreparedStatement(name: nil, text: numbered, source: text, isReadInBinary: false)
+        }
         statementCount += 1
         let name = "millrace_\(statementCount)"
         guard PQsendPrepare(connection, name, numbered.text, 0, nil) == 1 else { throw lost(text) }
@@ -250,21 +252,6 @@ extension PostgresHandle {
             isReadInBinary: !types.isEmpty && types.allSatisfy(TypeNumber.isReadInBinary))
         statements[key] = statement
         return statement
-    }
-
-    /// A statement that is sent with its text each time.
-    func wholeStatement(_ text: String) throws(DatabaseError) -> PreparedStatement {
-        guard !text.utf8.contains(0) else { throw Self.cutShort(text) }
-        return PreparedStatement(name: nil, text: NumberedText(text), source: text, isReadInBinary: false)
-    }
-
-    /// Prepares what was sent whole for want of a moment. Between transactions only: what cannot be prepared, since its
-    /// tables are gone by now, spoils none.
-    func prepareWished(until deadline: ContinuousClock.Instant) {
-        defer { wished = [] }
-        for text in wished where !isReady(text) {
-            do { _ = try statement(text, until: deadline) } catch { continue }
-        }
     }
 
     /// Empties a cache that has grown too large. Between transactions only: in one that has failed it would be refused.

@@ -13,8 +13,6 @@ final class PostgresHandle: @unchecked Sendable {
     /// Whether statements are prepared once and kept; see ``PostgresDatabase/Options/preparesStatements``.
     let preparesStatements: Bool
     var statements: [StatementText: PreparedStatement] = [:]
-    /// Statements to be prepared before the next transaction.
-    var wished: [String] = []
     /// Counts the names of prepared statements, none of which is given twice on one connection.
     var statementCount = 0
     var buffer = ParameterBuffer()

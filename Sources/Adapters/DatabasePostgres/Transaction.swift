@@ -85,7 +85,6 @@ struct Transaction {
     private func begin() throws(DatabaseError) {
         let patience = clock.now + options.answerPatience
         try handle.makeRoomForStatements(until: patience)
-        handle.prepareWished(until: patience)
         let mode = readsOnly ? "REPEATABLE READ READ ONLY" : "READ COMMITTED READ WRITE"
         let settings = handle.preparesStatements ? ServerSettings.timeZone : ServerSettings(options).local
         try handle.script("BEGIN ISOLATION LEVEL \(mode)\(settings)", until: patience)

@@ -228,6 +228,14 @@ struct QueueSchedulerTests {
         }
         try await scene.tick(5)
         #expect(try await scene.database.read { try JobStore().counts(on: $0)["available"] } == 150)
+        guard dialect == .postgres else { return }
+        // A row says which transaction wrote it.
+        let steps = try await scene.database.read { connection in
+            try connection.rows(
+                SQL(postgres: "SELECT count(*) FROM \(Table.job) GROUP BY xmin::text ORDER BY min(id)")
+            ).map { $0.integer(0) }
+        }
+        #expect(steps == [64, 64, 22])
     }
 
     @Test(arguments: Dialect.allCases) func `a job claimed under an ended incarnation is freed and counts nothing`(

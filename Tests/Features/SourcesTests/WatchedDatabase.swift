@@ -14,6 +14,8 @@ final class WatchedDatabase: Database {
 
     private let real: any Database
     private let event = Mutex<Event?>(nil)
+    /// Counts the write transactions.
+    let writes = Atomic(0)
 
     init(_ real: any Database) {
         self.real = real
@@ -31,6 +33,7 @@ final class WatchedDatabase: Database {
     }
 
     func write<Result: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> Result) async throws -> Result {
+        writes.add(1, ordering: .relaxed)
         let event = event.withLock { event in
             defer { event = nil }
             return event

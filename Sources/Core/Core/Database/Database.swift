@@ -57,11 +57,9 @@ package protocol Connection {
     /// Asks for rows together with what comes next, as ``runLater(_:_:)`` does.
     func rowsLater(_ statement: SQL, _ parameters: Parameters) throws(DatabaseError) -> Late<[Row]>
 
-    /// Asks for rows together with what comes next, the commit included, and gives them to `take` when they come.
-    ///
-    /// Whoever uses them after the transaction has one round trip less in it, and knows by its return that they stand.
-    func rowsLater(
-        _ statement: SQL, _ parameters: Parameters, _ take: @escaping ([Row]) -> Void) throws(DatabaseError)
+    /// Runs statements one after another, in one round trip with whatever comes next, the commit included: once the first
+    /// of them has run, nothing waits for this process before the last one has.
+    func runTogether(_ queries: [Query]) throws(DatabaseError)
 
     /// Runs text with several statements and no parameters: DDL and triggers.
     func script(_ text: String) throws(DatabaseError)
@@ -75,6 +73,20 @@ package protocol Connection {
     /// Once this transaction has committed, moves the change mark of every process on the database. Many calls of a few
     /// milliseconds become one message, which is no part of any transaction. SQLite needs none: its mark moves by itself.
     func notify()
+}
+
+/// A statement with its values, to be run together with others.
+package struct Query {
+    package let statement: SQL
+    package let parameters: Parameters
+    /// Gets its rows, where anybody wants them, at the latest by when the transaction returns. They stand if that succeeds.
+    package let onAnswer: (([Row]) -> Void)?
+
+    package init(_ statement: SQL, _ parameters: Parameters = [:], onAnswer: (([Row]) -> Void)? = nil) {
+        self.statement = statement
+        self.parameters = parameters
+        self.onAnswer = onAnswer
+    }
 }
 
 extension Connection {
@@ -92,10 +104,11 @@ extension Connection {
         return Late { rows }
     }
 
-    package func rowsLater(
-        _ statement: SQL, _ parameters: Parameters, _ take: @escaping ([Row]) -> Void
-    ) throws(DatabaseError) {
-        take(try rows(statement, parameters))
+    package func runTogether(_ queries: [Query]) throws(DatabaseError) {
+        for query in queries {
+            let rows = try rows(query.statement, query.parameters)
+            query.onAnswer?(rows)
+        }
     }
 
     package func rows(_ statement: SQL) throws(DatabaseError) -> [Row] {

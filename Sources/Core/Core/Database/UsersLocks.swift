@@ -36,9 +36,15 @@ extension Connection {
                     """),
             ["wait": .milliseconds(patience), "stillness": .milliseconds(stillness)])
     }
-}
 
-extension Connection {
+    /// Lets this transaction's locks go without waiting for the disk. When the database server crashes within a second, it may
+    /// be as if the transaction had never been; nothing that a later one did because of it is kept either. For claims and
+    /// what is shown of them: a claim that was lost settles nothing, even where a later one of another worker got its fence.
+    package func commitUnflushed() throws(DatabaseError) {
+        guard dialect == .postgres else { return }
+        try runLater(SQL(postgres: "SELECT pg_catalog.set_config('synchronous_commit', 'off', true)"), [:])
+    }
+
     /// Waits for so long for the locks that are taken from here on; see ``limitWaiting(patience:stillness:)``.
     package func limitPatience(_ patience: Duration) throws(DatabaseError) {
         guard dialect == .postgres else { return }

@@ -43,12 +43,10 @@ package struct EmbeddingStore: Sendable {
 
     /// Writes many items' present vectors, each key once, and an entry of the feed for each.
     ///
-    /// - Parameters:
-    ///   - places: on PostgreSQL, which of them alone; nil is all.
-    ///   - embeddedAt: when they were made, if not now.
+    /// - Parameter embeddedAt: when they were made, if not now.
     package func publish(
-        _ entrances: [Entrance], among places: KeptPlaces? = nil, space: String, source: SourceID,
-        embeddedAt: Timestamp? = nil, now: Timestamp, on connection: any Connection
+        _ entrances: [Entrance], space: String, source: SourceID, embeddedAt: Timestamp? = nil, now: Timestamp,
+        on connection: any Connection
     ) throws(DatabaseError) {
         guard !entrances.isEmpty else { return }
         switch connection.dialect {
@@ -63,26 +61,35 @@ package struct EmbeddingStore: Sendable {
             try FeedStore().append(items, of: source, now: now, on: connection)
         case .postgres:
             try connection.runLater(
-                Self.publishSQL(among: places),
-                [
-                    "source": Value(source), "space": .text(space), "embedded_at": Value(embeddedAt ?? now),
-                    "now": Value(now), "keys": TextArray(entrances.map(\.key.literal)).value,
-                    "hashes": .array(entrances.map(\.hash)),
-                    "vectors": .array(entrances.map(\.vector.littleEndianBytes)),
-                ])
+                Self.publishSQL,
+                Self.parameters(entrances, space: space, source: source, embeddedAt: embeddedAt ?? now, now: now)
+                    .adding("hashes", .array(entrances.map(\.hash)))
+                    .adding("vectors", .array(entrances.map(\.vector.littleEndianBytes))))
             connection.notify()
         }
     }
 
-    private static func publishSQL(among places: KeptPlaces?) -> SQL {
+    private static func parameters(
+        _ entrances: [Entrance], space: String, source: SourceID, embeddedAt: Timestamp, now: Timestamp
+    ) -> Parameters {
+        [
+            "source": Value(source), "space": .text(space), "embedded_at": Value(embeddedAt), "now": Value(now),
+            "keys": TextArray(entrances.map(\.key.literal)).value,
+        ]
+    }
+
+    private static let publishSQL = publishSQL(
+        hashes: ":hashes", vectors: ":vectors", where: "true")
+
+    private static func publishSQL(hashes: SQLText, vectors: SQLText, where condition: SQLText) -> SQL {
         SQL(
             postgres: """
                 WITH entered AS (
                     INSERT INTO \(Table.embedding)(source_id, key, space, input_hash, vector, embedded_at)
                     SELECT :source::bigint, key, :space, hash, vector, :embedded_at::bigint
-                    FROM unnest(:keys::text[], :hashes::bytea[], :vectors::bytea[])
+                    FROM unnest(:keys::text[], \(hashes)::bytea[], \(vectors)::bytea[])
                         WITH ORDINALITY AS entrance(key, hash, vector, place)
-                    WHERE \(places?.contains("place") ?? "true")
+                    WHERE \(condition)
                     ORDER BY key
                     ON CONFLICT (source_id, key) DO UPDATE SET
                         space = excluded.space, input_hash = excluded.input_hash, vector = excluded.vector,
@@ -91,6 +98,32 @@ package struct EmbeddingStore: Sendable {
                 INSERT INTO \(Table.feedIn)(source_id, item_id, at)
                 SELECT :source::bigint, id, :now::bigint FROM entered
                 """)
+    }
+
+    // MARK: Publishing in one round trip, on PostgreSQL
+
+    private static let (hashes, vectors) = (ServerNote("hashes"), ServerNote("vectors"))
+
+    /// Brings hashes and vectors to the server, for ``publishing(_:among:space:source:now:)``.
+    package func noting(_ entrances: [Entrance]) -> Query {
+        Query(
+            SQL(postgres: "SELECT \(Self.hashes.write(":hashes")), \(Self.vectors.write(":vectors"))"),
+            [
+                "hashes": .array(entrances.map(\.hash)),
+                "vectors": .array(entrances.map(\.vector.littleEndianBytes)),
+            ])
+    }
+
+    /// Is ``publish(_:space:source:embeddedAt:now:on:)`` of the entrances at the noted places.
+    ///
+    /// - Precondition: ``noting(_:)`` has run in this transaction, with the same entrances.
+    package func publishing(
+        _ entrances: [Entrance], among places: ServerNote, space: String, source: SourceID, now: Timestamp
+    ) -> Query {
+        Query(
+            Self.publishSQL(
+                hashes: Self.hashes.text, vectors: Self.vectors.text, where: "place = ANY (\(places.places))"),
+            Self.parameters(entrances, space: space, source: source, embeddedAt: now, now: now))
     }
 
     /// Removes the item's embedding. - Returns: the item's number, if there was one, for the feed.

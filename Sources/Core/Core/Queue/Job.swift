@@ -14,15 +14,20 @@ package struct Job: Hashable, Sendable {
     package let id: ID<Job>
     package let source: SourceID
     package let key: Key
-    /// Unique per claim, larger than every earlier one.
+    /// The incarnation that claimed it; nil where that is known to be gone.
+    package let worker: WorkerID?
+    /// Unique per claim of a worker, and larger than every earlier one; see ``Connection/commitUnflushed()``.
     package let fence: Int64
     package let attempt: Int
     package let crashes: Int
 
-    package init(id: ID<Job>, source: SourceID, key: Key, fence: Int64, attempt: Int, crashes: Int) {
+    package init(
+        id: ID<Job>, source: SourceID, key: Key, worker: WorkerID?, fence: Int64, attempt: Int, crashes: Int
+    ) {
         self.id = id
         self.source = source
         self.key = key
+        self.worker = worker
         self.fence = fence
         self.attempt = attempt
         self.crashes = crashes

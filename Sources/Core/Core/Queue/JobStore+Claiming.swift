@@ -56,7 +56,8 @@ extension JobStore {
             draft.fences.count == 1 ? claim.ofOneBatch : claim.ofBatches, draft.parameters(for: connection.dialect)
         ).map { row in
             Job(
-                id: row.id(0), source: row.id(1), key: Key(literal: row.text(2)), fence: row.integer(5),
+                id: row.id(0), source: row.id(1), key: Key(literal: row.text(2)), worker: draft.worker,
+                fence: row.integer(5),
                 attempt: Int(row.integer(3)), crashes: Int(row.integer(4)))
         }
     }

@@ -48,7 +48,7 @@ extension JobStore {
             machine.lose(fence: fence, isInModel: isInModel, isAlone: wasAlone, policy: policy)
             decisions.append(Decision(job: row.id(8), machine: machine, error: isInModel ? error : nil))
             let job = Job(
-                id: row.id(8), source: row.id(9), key: Key(literal: row.text(10)), fence: fence,
+                id: row.id(8), source: row.id(9), key: Key(literal: row.text(10)), worker: worker, fence: fence,
                 attempt: machine.attempt, crashes: machine.crashes)
             if machine.state == .held { rescue.held.append(job) } else { rescue.freed.append(job) }
         }
@@ -59,7 +59,7 @@ extension JobStore {
     private static let heldFencesSQL = SQL.both(
         "SELECT fence FROM \(Table.job) WHERE worker_id = :worker AND state = 'running'")
 
-    /// A job that a user's transaction is writing just now is not waited for: ``freeOrphans(on:)`` frees it later.
+    /// A job that a user's transaction is writing just now is not waited for: ``freeOrphans(limit:on:)`` frees it later.
     private static let heldSQL = SQL(sqlite: held(skipping: ""), postgres: held(skipping: skipLocked))
 
     private static func held(skipping lock: String) -> SQLText {
@@ -78,7 +78,8 @@ extension JobStore {
         return Rescue(
             freed: rows.map { row in
                 Job(
-                    id: row.id(0), source: row.id(1), key: Key(literal: row.text(2)), fence: row.integer(3),
+                    id: row.id(0), source: row.id(1), key: Key(literal: row.text(2)), worker: nil,
+                    fence: row.integer(3),
                     attempt: Int(row.integer(4)), crashes: Int(row.integer(5)))
             })
     }

@@ -38,60 +38,78 @@ extension JobStore {
     /// In the order of the parameters: whether the claim is current, NULL where it could not be taken; whether it stands.
     private static let standingsSQL = SQL(
         postgres: """
-            \(takingClaims)
+            \(takenClaims)
             SELECT ours.is_current, EXISTS (
                 SELECT 1 FROM \(Table.job) AS job
-                WHERE job.id = claim.id AND job.fence = claim.fence AND \(isRunning))
+                WHERE \(isClaimed(among: nil)))
             FROM claim LEFT JOIN ours ON ours.id = claim.id
             ORDER BY claim.place
             """)
 
     /// Those claims of the parameters that stand and that nobody else has: taken, and seen.
-    private static let takingClaims: SQLText = """
+    private static let takenClaims: SQLText = """
         WITH claim AS MATERIALIZED (SELECT * FROM \(claims)),
         ours AS MATERIALIZED (
             SELECT job.id, job.wanted_rev = job.claimed_rev AS is_current
             FROM \(Table.job) AS job
             WHERE job.id = ANY (:ids::bigint[]) AND \(isRunning)
-                AND EXISTS (SELECT 1 FROM claim WHERE claim.id = job.id AND claim.fence = job.fence)
+                AND EXISTS (
+                    SELECT 1 FROM claim
+                    WHERE claim.id = job.id AND claim.fence = job.fence AND claim.worker = job.worker_id)
             FOR NO KEY UPDATE SKIP LOCKED)
         """
 
-    /// Takes the claims as ``standing(of:on:)`` does, and sorts their places on the server: those that are not current, or
-    /// whose row was written and then not kept, are to be done again; the others stay kept. PostgreSQL alone.
+    /// Takes the claims as ``standing(of:on:)`` does, and notes on the server which of the places that are kept stay so, and
+    /// which jobs were wished for again meanwhile. PostgreSQL alone.
     ///
-    /// - Parameter take: gets the places that are kept, and those to be done again, once they have come.
-    package func sort(
-        _ jobs: [Job], on connection: any Connection,
-        _ take: @escaping (_ kept: Set<Int>, _ again: Set<Int>) -> Void = { _, _ in }
-    ) throws(DatabaseError) {
-        try connection.rowsLater(Self.sortSQL, claimParameters(jobs)) { rows in
+    /// - Parameter onAnswer: gets the places of the latter.
+    package func takingClaims(of jobs: [Job], onAnswer: ((_ again: Set<Int>) -> Void)? = nil) -> Query {
+        Query(Self.takeSQL, claimParameters(jobs)) { rows in
             guard let row = rows.first else { preconditionFailure("an aggregate gave no row") }
-            take(KeptPlaces.places(row.text(0)), KeptPlaces.places(row.text(1)))
+            onAnswer?(ServerNote.places(row.text(1)))
         }
     }
 
-    private static let sortSQL: SQL = {
-        let isKept = KeptPlaces.kept.contains("claim.place")
-        let isWritten = KeptPlaces.written.contains("claim.place")
+    private static let takeSQL: SQL = {
+        let isKept: SQLText = "claim.place = ANY (\(ServerNote.kept.places))"
         return SQL(
             postgres: """
-                \(takingClaims)
-                SELECT \(KeptPlaces.kept.become("claim.place", where: "is_current AND \(isKept)")),
-                    \(KeptPlaces.again.become(
-                        "claim.place", where: "NOT is_current OR (\(isWritten) AND NOT \(isKept))"))
+                \(takenClaims)
+                SELECT \(ServerNote.kept.write("claim.place", where: "is_current AND \(isKept)")),
+                    \(ServerNote.again.write("claim.place", where: "NOT is_current"))
                 FROM claim JOIN ours ON ours.id = claim.id
                 """)
     }()
 
+    /// Looks once more at the claims whose rows have been written, and fails with the transaction where a trigger of the
+    /// user's has had a hand in one of them: it took the row away, wished for it again, or changed its text.
+    ///
+    /// - Parameter onAnswer: gets the places that were written, and those of jobs that were wished for again before.
+    package func confirmingClaims(
+        of jobs: [Job], onAnswer: @escaping (_ written: Set<Int>, _ again: Set<Int>) -> Void
+    ) -> Query {
+        Query(Self.confirmSQL, claimParameters(jobs)) { rows in
+            guard let row = rows.first else { preconditionFailure("an aggregate gave no row") }
+            onAnswer(ServerNote.places(row.text(1)), ServerNote.places(row.text(2)))
+        }
+    }
+
+    /// A cast that fails, since plain SQL has no other way to raise an error.
+    private static let confirmSQL = SQL(
+        postgres: """
+            SELECT (CASE WHEN count(*) FILTER (WHERE job.wanted_rev = job.claimed_rev)
+                            = cardinality(\(ServerNote.written.places))
+                        AND cardinality(\(ServerNote.spoiled.places)) = 0
+                    THEN 'yes'
+                    ELSE 'a trigger of this table changed a row while its vector was written' END)::boolean,
+                \(ServerNote.written.text), \(ServerNote.again.text)
+            FROM \(claims) JOIN \(Table.job) AS job ON \(isClaimed(among: .written))
+            """)
+
     /// The jobs' work is done and written: they cease to exist, and so does what is known of an earlier death.
     ///
     /// A job whose fence is not that of the present claim is passed by.
-    ///
-    /// - Parameter places: on PostgreSQL, which of the jobs alone; nil is all.
-    package func finish(
-        _ jobs: [Job], among places: KeptPlaces? = nil, on connection: any Connection
-    ) throws(DatabaseError) {
+    package func finish(_ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
         guard !jobs.isEmpty else { return }
         switch connection.dialect {
         case .sqlite:
@@ -101,7 +119,9 @@ extension JobStore {
                 zip(jobs, counts).compactMap { job, count in
                     count == 1 ? ["source": Value(job.source), "key": .text(job.key.literal)] : nil
                 })
-        case .postgres: try connection.runLater(Self.finishSQL(among: places), claimParameters(jobs))
+        case .postgres:
+            let finish = finishing(jobs)
+            try connection.runLater(finish.statement, finish.parameters)
         }
     }
 
@@ -111,7 +131,14 @@ extension JobStore {
     private static let forgetDeadSQL = SQL(
         sqlite: "DELETE FROM \(Table.deadJob) WHERE source_id = :source AND key = :key")
 
-    private static func finishSQL(among places: KeptPlaces?) -> SQL {
+    /// ``finish(_:on:)`` on PostgreSQL, of the jobs at the noted places alone; nil is all.
+    package func finishing(_ jobs: [Job], among places: ServerNote? = nil) -> Query {
+        Query(places == nil ? Self.finishSQL : Self.finishSQL(among: places), claimParameters(jobs))
+    }
+
+    private static let finishSQL = finishSQL(among: nil)
+
+    private static func finishSQL(among places: ServerNote?) -> SQL {
         SQL(
             postgres: """
                 WITH finished AS (
@@ -123,15 +150,13 @@ extension JobStore {
     }
 
     /// Puts jobs back that their worker gives up unharmed, or whose row has changed since it was read.
-    ///
-    /// - Parameter places: as ``finish(_:among:on:)`` takes them.
-    package func requeue(
-        _ jobs: [Job], among places: KeptPlaces? = nil, on connection: any Connection
-    ) throws(DatabaseError) {
+    package func requeue(_ jobs: [Job], on connection: any Connection) throws(DatabaseError) {
         guard !jobs.isEmpty else { return }
         switch connection.dialect {
         case .sqlite: try connection.runMany(Self.requeueOneSQL, jobs.map(claimParameters))
-        case .postgres: try connection.runLater(Self.requeueSQL(among: places), claimParameters(jobs))
+        case .postgres:
+            let requeue = requeuing(jobs)
+            try connection.runLater(requeue.statement, requeue.parameters)
         }
         connection.notify()
     }
@@ -142,7 +167,12 @@ extension JobStore {
             WHERE id = :id AND fence = :fence AND state = 'running'
             """)
 
-    private static func requeueSQL(among places: KeptPlaces?) -> SQL {
+    /// ``requeue(_:on:)`` on PostgreSQL, of the jobs at the noted places alone; nil is all.
+    package func requeuing(_ jobs: [Job], among places: ServerNote? = nil) -> Query {
+        Query(Self.requeueSQL(among: places), claimParameters(jobs))
+    }
+
+    private static func requeueSQL(among places: ServerNote?) -> SQL {
         SQL(
             postgres: """
                 UPDATE \(Table.job) AS job SET state = 'available', worker_id = NULL
@@ -151,12 +181,15 @@ extension JobStore {
     }
 
     /// The claims of the parameters, as a table.
-    private static let claims: SQLText =
-        "unnest(:ids::bigint[], :fences::bigint[]) WITH ORDINALITY AS claim(id, fence, place)"
+    private static let claims: SQLText = """
+        unnest(:ids::bigint[], :workers::bigint[], :fences::bigint[])
+            WITH ORDINALITY AS claim(id, worker, fence, place)
+        """
 
-    private static func isClaimed(among places: KeptPlaces?) -> SQLText {
-        let isClaimed: SQLText = "job.id = claim.id AND job.fence = claim.fence AND \(isRunning)"
-        return places.map { "\(isClaimed) AND \($0.contains("claim.place"))" } ?? isClaimed
+    private static func isClaimed(among places: ServerNote?) -> SQLText {
+        let isClaimed: SQLText =
+            "job.id = claim.id AND job.worker_id = claim.worker AND job.fence = claim.fence AND \(isRunning)"
+        return places.map { "\(isClaimed) AND claim.place = ANY (\($0.places))" } ?? isClaimed
     }
 
     /// PostgreSQL shall find these jobs by their number. The index of running jobs looks shorter to a planner that saw it
@@ -168,6 +201,9 @@ extension JobStore {
     }
 
     private func claimParameters(_ jobs: [Job]) -> Parameters {
-        ["ids": .array(jobs.map(\.id.rawValue)), "fences": .array(jobs.map(\.fence))]
+        [
+            "ids": .array(jobs.map(\.id.rawValue)), "fences": .array(jobs.map(\.fence)),
+            "workers": TextArray(jobs.map { $0.worker.map { String($0.rawValue) } }).value,
+        ]
     }
 }

@@ -1,6 +1,5 @@
 package import Core
 package import Embedding
-import Synchronization
 
 /// What a settlement came to.
 package struct SettledBatch: Sendable {
@@ -121,38 +120,6 @@ extension EmbeddingQueue {
         return batch
     }
 
-    /// - Returns: what it came to, and the results of which nothing is written yet: those without a vector, those whose
-    ///   row is gone, is somebody else's or refuses to be written, and those whose claim is lost.
-    private func settleAtOnce(
-        _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement
-    ) async throws -> (SettledBatch, left: [EmbeddingResult]) {
-        let vectors = results.filter(\.isVector)
-        let others = results.filter { !$0.isVector }
-        guard !vectors.isEmpty else { return (SettledBatch(), others) }
-        let columns = settlement.columns(vectors, for: database.dialect).compactMap(\.self)
-        let answer = Mutex<(settled: Set<Int>, requeued: Set<Int>)>(([], []))
-        var batch = try await commit(vectors) { connection in
-            try settlement.applyAtOnce(vectors, columns: columns, now: .now(), on: connection) { settled, requeued in
-                answer.withLock { $0 = (settled, requeued) }
-            }
-            return SettledBatch()
-        }
-        guard batch.locked.isEmpty else { return (batch, others) }
-        let (settled, requeued) = answer.withLock(\.self)
-        var left = others
-        for (place, result) in zip(1..., vectors) {
-            if settled.contains(place) {
-                batch.counts.succeeded += 1
-                if result.isTruncated { batch.counts.truncated += 1 }
-            } else if requeued.contains(place) {
-                batch.counts.requeued += 1
-            } else {
-                left.append(result)
-            }
-        }
-        return (batch, left)
-    }
-
     private func settleStepwise(
         _ results: [EmbeddingResult], _ settlement: EmbeddingSettlement, jitters: [Double]
     ) async throws -> SettledBatch {
@@ -195,7 +162,7 @@ extension EmbeddingQueue {
     }
 
     /// A table that is locked as a whole is waited for a moment, and then as its rows would be.
-    private func commit(
+    func commit(
         _ results: [EmbeddingResult], _ body: @escaping @Sendable (any Connection) throws -> SettledBatch
     ) async throws -> SettledBatch {
         do {

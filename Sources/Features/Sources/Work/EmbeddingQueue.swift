@@ -39,7 +39,7 @@ package struct EmbeddingQueue: Sendable {
     package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> Claim {
         let claim = try await take(limit: limit, turn: turn, worker: worker)
         do {
-            try await markProcessing(claim.jobs)
+            try await showAlone("processing", claim.jobs)
         } catch let error as DatabaseError where error.isRetryable {
             // Best effort: the rows stay as they are, and so does the claim.
         }
@@ -53,6 +53,7 @@ package struct EmbeddingQueue: Sendable {
         do {
             // Not where it is unknown whether it was kept: a second one would take other jobs.
             return try await database.writeBriefly(againAfter: [.io]) { connection in
+                try connection.commitUnflushed()
                 let claim = try take(limit: limit, turn: turn, worker: worker, on: connection)
                 taken.withLock { $0 = claim }
                 return claim
@@ -88,15 +89,16 @@ package struct EmbeddingQueue: Sendable {
     /// So many strong suspects, each alone, are little work, and more are left to other workers.
     private static let mostAhead = 32
 
-    /// Best effort, as ``show(_:_:patience:on:)`` is.
-    private func markProcessing(_ claimed: [Job]) async throws {
+    /// Best effort, as ``show(_:_:patience:on:)`` is, in transactions of its own.
+    func showAlone(_ status: String, _ claimed: [Job]) async throws {
         for (source, jobs) in Dictionary(grouping: claimed, by: \.source) {
             _ = try await inBodies(jobs.count) { rows in
                 do {
                     try await database.write { connection in
                         try connection.limitWaiting()
+                        try connection.commitUnflushed()
                         guard let source = try SourceStore().find(source, on: connection) else { return }
-                        try SourceRows(source).showLast("processing", jobs[rows].map(\.key), on: connection)
+                        try SourceRows(source).showLast(status, jobs[rows].map(\.key), on: connection)
                     }
                 } catch let error as DatabaseError where Self.passedBy.contains(error.code) {
                     return

@@ -101,31 +101,54 @@ struct EmbeddingSettlement: Sendable {
         return try unseenInPostgres(on: connection) { try settle(results, columns, now, jitters, on: connection) }
     }
 
-    /// Settles on PostgreSQL, in one round trip with the commit, what is as it is nearly always: a vector for a row whose
-    /// text is still the one that was read, or a row that was edited meanwhile. All that the statements must know of one
-    /// another they know on the server: a process that is stopped between them would keep users waiting for their rows.
+    /// Settles on PostgreSQL, in one round trip with the commit, what is as it is nearly always: a vector for a row that
+    /// nobody has and whose text is still the one that was read.
+    ///
+    /// All that the statements must know of one another they know on the server: a process that is stopped in the middle
+    /// would keep users waiting for their rows. Fails where a trigger of the user's has had a hand in what was written.
     ///
     /// - Parameters:
     ///   - results: vectors alone.
     ///   - columns: what ``columns(_:for:)`` made of `results`.
-    ///   - take: gets the places, counted from 1, of what was settled and of what was queued again, by when the transaction
-    ///     returns. Nothing has been done about the others.
+    ///   - onAnswer: gets the places in `results`, counted from 1, of what was settled, and of jobs that were wished for
+    ///     again. Of all but the settled ones nothing has been written.
     func applyAtOnce(
         _ results: [EmbeddingResult], columns: [Value], now: Timestamp, on connection: any Connection,
-        _ take: @escaping (_ settled: Set<Int>, _ requeued: Set<Int>) -> Void
+        onAnswer: @escaping (_ settled: Set<Int>, _ superseded: Set<Int>) -> Void
     ) throws(DatabaseError) {
-        let (claims, keys, texts) = (results.map(\.job), results.map(\.job.key), results.map(\.values))
-        try hideFromTriggers(on: connection)
-        try rows.takeSame(keys, texts: texts, on: connection)
-        try jobs.sort(claims, on: connection)
-        try rows.writeKept(columns, keys, texts: texts, on: connection)
-        // What was written may have set off a trigger of the user's that writes a text anew.
-        try jobs.sort(claims, on: connection, take)
-        try EmbeddingStore().publish(
-            results.compactMap(\.entrance), among: .kept, space: space.id, source: source.id, now: now, on: connection)
-        try jobs.finish(claims, among: .kept, on: connection)
-        try jobs.requeue(claims, among: .again, on: connection)
-        try rows.showInPostgres("pending", keys, among: .again, on: connection)
+        let entrances = results.compactMap(\.entrance)
+        precondition(
+            columns.count == results.count && entrances.count == results.count, "one column and one vector for each")
+        let (claims, keys) = (results.map(\.job), results.map(\.job.key))
+        let embeddings = EmbeddingStore()
+        try connection.runTogether([
+            // What is large comes first: it is there before anything is taken.
+            rows.noting(columns, texts: results.map(\.values)),
+            embeddings.noting(entrances),
+            Query(hidingFromTriggers),
+            rows.taking(keys),
+            jobs.takingClaims(of: claims),
+            rows.writing(keys),
+            jobs.confirmingClaims(of: claims, onAnswer: onAnswer),
+            embeddings.publishing(entrances, among: .written, space: space.id, source: source.id, now: now),
+            jobs.finishing(claims, among: .written),
+        ])
+        connection.notify()
+    }
+
+    /// Puts jobs back whose rows were wished for again, in one round trip with the commit.
+    ///
+    /// - Parameter onAnswer: gets the places, counted from 1, of those that were.
+    func requeueAtOnce(
+        _ claims: [Job], on connection: any Connection, onAnswer: @escaping (Set<Int>) -> Void
+    ) throws(DatabaseError) {
+        try connection.runTogether([
+            Query(hidingFromTriggers),
+            jobs.takingClaims(of: claims, onAnswer: onAnswer),
+            jobs.requeuing(claims, among: .again),
+            rows.showing("pending", claims.map(\.key), among: .again),
+        ])
+        connection.notify()
     }
 
     private func settle(

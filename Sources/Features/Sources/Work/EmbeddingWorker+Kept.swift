@@ -55,13 +55,17 @@ extension EmbeddingWorker {
     private func settleAgain(_ kept: inout KeptResults) async throws {
         let began = ContinuousClock.now
         do {
+            let locked = try await queue.locked(kept.results, of: kept.source)
+            let lockedJobs = Set(locked.map(\.job.id))
+            let free = kept.results.filter { !lockedJobs.contains($0.job.id) }
+            guard !free.isEmpty else { return }
             let batch = try await queue.settle(
-                kept.results, of: kept.source, space: kept.space, worker: currentID, inModel: Set(inModel.keys),
-                jitters: kept.results.map { _ in Double.random(in: 0..<1) })
-            guard batch.locked.count < kept.results.count else { return }
-            report(batch, kept.results, kept.source, since: began)
-            keptResults -= kept.results.count - batch.locked.count
-            kept.results = batch.locked
+                free, of: kept.source, space: kept.space, worker: currentID, inModel: Set(inModel.keys),
+                jitters: free.map { _ in Double.random(in: 0..<1) })
+            guard batch.locked.count < free.count else { return }
+            report(batch, free, kept.source, since: began)
+            keptResults -= free.count - batch.locked.count
+            kept.results = locked + batch.locked
         } catch let error as DatabaseError where error.isRetryable {
             // Still kept.
         } catch let error as DatabaseError {

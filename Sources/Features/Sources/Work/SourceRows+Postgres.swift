@@ -9,10 +9,13 @@ extension SourceRows {
     private var textNames: [String] { definition.text.indices.map { "t\($0)" } }
 
     /// `wanted(k0, …, place)`, as a table.
-    private func wanted(_ more: [String] = []) -> String {
+    ///
+    /// - Parameter noted: columns whose arrays ``noting(_:texts:)`` has brought to the server.
+    private func wanted(_ more: [String] = [], noted: [String] = []) -> SQLText {
         let names = keyNames + more
-        let arrays = names.map { ":\($0)::text[]" }.joined(separator: ", ")
-        return "unnest(\(arrays)) WITH ORDINALITY AS wanted(\(names.joined(separator: ", ")), place)"
+        let parameters = names.map { ":\($0)::text[]" }.joined(separator: ", ")
+        let arrays = noted.reduce(SQLText(parameters)) { "\($0), \(ServerNote($1).text)::text[]" }
+        return "unnest(\(arrays)) WITH ORDINALITY AS wanted(\((names + noted).joined(separator: ", ")), place)"
     }
 
     private var isWanted: String {
@@ -40,12 +43,16 @@ extension SourceRows {
     }
 
     private func parameters(_ keys: [Key], texts: [[Value]]) -> Parameters {
+        zip(textNames, arrays(texts)).reduce(into: parameters(keys)) { $0[$1.0] = $1.1.value }
+    }
+
+    private func arrays(_ texts: [[Value]]) -> [TextArray] {
         var columns = textNames.map { _ in TextArray() }
         for values in texts {
             // Nothing was read of a row that was gone.
             for index in columns.indices { columns[index].append(values.isEmpty ? .null : values[index]) }
         }
-        return zip(textNames, columns).reduce(into: parameters(keys)) { $0[$1.0] = $1.1.value }
+        return columns
     }
 
     /// Answers by place, counted from 1 as ORDINALITY does.
@@ -91,17 +98,12 @@ extension SourceRows {
     }
 
     /// Writes vectors and a status into wanted rows.
-    private var update: SQLText {
+    private func update(_ wanted: SQLText) -> SQLText {
         let into = definition.format.written("wanted.vector", type: definition.types?[definition.into] ?? "text")
         return """
             UPDATE \(table) AS t SET \(Identifier(definition.into)) = \(into), \(status) = :status\(touchInPostgres)
-            FROM \(wanted(textNames + ["vector"])) WHERE \(isWanted)
+            FROM \(wanted) WHERE \(isWanted)
             """
-    }
-
-    private func parameters(_ vectors: [Value], _ status: String, _ keys: [Key], _ texts: [[Value]]) -> Parameters {
-        parameters(keys, texts: texts).adding("vector", TextArray(vectors.map(\.text)).value).adding(
-            "status", .text(status))
     }
 
     /// - Parameter vectors: as ``VectorFormat/text(_:)`` writes them; NULL takes the vector away.
@@ -110,59 +112,99 @@ extension SourceRows {
     ) throws(DatabaseError) -> Late<[Written]> {
         guard !keys.isEmpty else { return Late { [] } }
         let rows = try connection.rowsLater(
-            SQL(postgres: "\(update) RETURNING wanted.place, \(isSame)"), parameters(vectors, status, keys, texts))
+            SQL(postgres: "\(update(wanted(textNames + ["vector"]))) RETURNING wanted.place, \(isSame)"),
+            parameters(keys, texts: texts).adding("vector", TextArray(vectors.map(\.text)).value).adding(
+                "status", .text(status)))
         return rows.map { rows in
             answers(rows, count: keys.count) { $0.integer(1) != 0 ? Written.kept : .changed }.map { $0 ?? .refused }
         }
     }
 
-    /// Takes the rows that nobody else has; those whose text is what was read are kept.
-    func takeSame(_ keys: [Key], texts: [[Value]], on connection: any Connection) throws(DatabaseError) {
-        try connection.runLater(
+    // MARK: In one round trip
+
+    /// - Parameter onAnswer: gets the places, counted from 1, of the rows that are there.
+    func finding(_ keys: [Key], onAnswer: @escaping (Set<Int>) -> Void) -> Query {
+        Query(
+            SQL(postgres: "SELECT wanted.place FROM \(wanted()) JOIN \(table) AS t ON \(isWanted)"), parameters(keys)
+        ) { rows in onAnswer(Set(rows.map { Int($0.integer(0)) })) }
+    }
+
+    /// - Parameter onAnswer: gets the places, counted from 1, of the rows that nobody else has.
+    func findingFree(_ keys: [Key], onAnswer: @escaping (Set<Int>) -> Void) -> Query {
+        Query(
+            SQL(
+                postgres: """
+                    SELECT wanted.place FROM \(wanted()) JOIN \(table) AS t ON \(isWanted)
+                    FOR NO KEY UPDATE OF t SKIP LOCKED
+                    """), parameters(keys)
+        ) { rows in onAnswer(Set(rows.map { Int($0.integer(0)) })) }
+    }
+
+    /// Brings what is large to the server: the texts that were read, and the vectors.
+    func noting(_ vectors: [Value], texts: [[Value]]) -> Query {
+        var notes: [SQLText] = [ServerNote("vector").write(":vector")]
+        var parameters: Parameters = ["vector": TextArray(vectors.map(\.text)).value]
+        for (name, array) in zip(textNames, arrays(texts)) {
+            notes.append(ServerNote(name).write(":\(name)"))
+            parameters[name] = array.value
+        }
+        return Query(SQL(postgres: "SELECT \(notes.dropFirst().reduce(notes[0]) { "\($0), \($1)" })"), parameters)
+    }
+
+    /// Takes the rows that nobody else has, and notes where the text is still what was read.
+    ///
+    /// - Precondition: ``noting(_:texts:)`` has run in this transaction, with as many rows.
+    func taking(_ keys: [Key]) -> Query {
+        Query(
             SQL(
                 postgres: """
                     WITH taken AS MATERIALIZED (
                         SELECT wanted.place, \(isSame) AS is_same
-                        FROM \(wanted(textNames)) JOIN \(table) AS t ON \(isWanted)
+                        FROM \(wanted(noted: textNames)) JOIN \(table) AS t ON \(isWanted)
                         FOR NO KEY UPDATE OF t SKIP LOCKED)
-                    SELECT \(KeptPlaces.kept.become("place", where: "is_same")), \(KeptPlaces.written.clear) FROM taken
-                    """), parameters(keys, texts: texts))
+                    SELECT \(ServerNote.kept.write("place", where: "is_same")),
+                        \(ServerNote.written.clear), \(ServerNote.spoiled.clear)
+                    FROM taken
+                    """), parameters(keys))
     }
 
-    /// Writes vectors and `completed` into the rows that are kept. Those whose text a trigger of the user's then changed
-    /// are kept no longer, and those that one let pass by are not even written.
-    func writeKept(
-        _ vectors: [Value], _ keys: [Key], texts: [[Value]], on connection: any Connection
-    ) throws(DatabaseError) {
-        try connection.runLater(
+    /// Writes vectors and `completed` where places are kept, and notes where it did: a trigger of the user's may let a row
+    /// pass by, or spoil its text on the way.
+    ///
+    /// - Precondition: as ``taking(_:)``.
+    func writing(_ keys: [Key]) -> Query {
+        Query(
             SQL(
                 postgres: """
-                    WITH written AS (
-                        \(update) AND \(KeptPlaces.kept.contains("wanted.place"))
-                        RETURNING wanted.place, \(isSame) AS is_same)
-                    SELECT \(KeptPlaces.written.become("place")), \(KeptPlaces.kept.become("place", where: "is_same"))
-                    FROM written
-                    """), parameters(vectors, "completed", keys, texts))
+                    \(update(wanted(noted: textNames + ["vector"])))
+                        AND wanted.place = ANY (\(ServerNote.kept.places))
+                    RETURNING CASE WHEN \(isSame) THEN \(ServerNote.written.append("wanted.place"))
+                        ELSE \(ServerNote.spoiled.append("wanted.place")) END
+                    """), parameters(keys).adding("status", "completed"))
+    }
+
+    func showInPostgres(_ status: String, _ keys: [Key], on connection: any Connection) throws(DatabaseError) {
+        let show = showing(status, keys)
+        try connection.runLater(show.statement, show.parameters)
     }
 
     /// The rows are taken before they are written, so that writing waits for nobody.
     ///
-    /// - Parameter places: of which of the rows alone; nil is all.
-    func showInPostgres(
-        _ status: String, _ keys: [Key], among places: KeptPlaces? = nil, on connection: any Connection
-    ) throws(DatabaseError) {
+    /// - Parameter places: of the rows at the noted places alone; nil is all.
+    func showing(_ status: String, _ keys: [Key], among places: ServerNote? = nil) -> Query {
+        let isAmong = places.map { " AND wanted.place = ANY (\($0.places))" } ?? ""
         let columns = definition.key.map { Identifier($0) }
         let pairs = columns.map { "t.\($0) = free.\($0)" }.joined(separator: " AND ")
-        try connection.runLater(
+        return Query(
             SQL(
                 postgres: """
-                    WITH free AS MATERIALIZED (
+                    UPDATE \(table) AS t SET \(self.status) = :status
+                    FROM (
                         SELECT \(columns.map { "t.\($0)" }.joined(separator: ", "))
                         FROM \(wanted()) JOIN \(table) AS t ON \(isWanted)
-                        WHERE t.\(self.status)::text IS DISTINCT FROM :status::text
-                            AND \(places?.contains("wanted.place") ?? "true")
-                        FOR NO KEY UPDATE OF t SKIP LOCKED)
-                    UPDATE \(table) AS t SET \(self.status) = :status FROM free WHERE \(pairs)
+                        WHERE t.\(self.status)::text IS DISTINCT FROM :status::text\(isAmong)
+                        FOR NO KEY UPDATE OF t SKIP LOCKED) AS free
+                    WHERE \(pairs)
                     """), parameters(keys).adding("status", .text(status)))
     }
 

@@ -117,7 +117,7 @@ struct SourceRows: Sendable {
     /// Is ``show(_:_:on:)`` for the last write of a transaction: on PostgreSQL it goes to the server together with the commit.
     func showLast(_ status: String, _ keys: [Key], on connection: any Connection) throws {
         guard connection.dialect == .postgres else { return try show(status, keys, on: connection) }
-        try hideFromTriggers(on: connection)
+        try connection.runLater(hidingFromTriggers, [:])
         try write(status, keys, on: connection)
     }
 
@@ -130,10 +130,8 @@ struct SourceRows: Sendable {
     }
 }
 
-/// Hides from the triggers whatever the rest of this transaction writes. PostgreSQL alone.
-func hideFromTriggers(on connection: any Connection) throws(DatabaseError) {
-    try connection.runLater(SQL(postgres: "SELECT set_config('millrace.internal', 'on', true)"), [:])
-}
+/// Hides from the triggers whatever the rest of the transaction writes. PostgreSQL alone.
+let hidingFromTriggers = SQL(postgres: "SELECT set_config('millrace.internal', 'on', true)")
 
 /// Is ``unseenByTriggers(on:_:)`` on PostgreSQL, and nothing on SQLite.
 func unseenInPostgres<Result>(on connection: any Connection, _ body: () throws -> Result) throws -> Result {

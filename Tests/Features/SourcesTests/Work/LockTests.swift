@@ -1,5 +1,6 @@
 import Core
 import Embedding
+import Synchronization
 import TestDatabases
 import Testing
 
@@ -55,6 +56,57 @@ struct LockTests {
             batch.locked, of: source, space: shop.embedder.space, worker: worker, inModel: [],
             jitters: results.map { _ in 0.5 })
         #expect(rest.locked.isEmpty)
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
+    @Test func `rows that are as they were read are settled in one transaction for each body`() async throws {
+        let (shop, source) = try await shop()
+        let (worker, jobs) = try await shop.claim()
+        let results = try await results(shop, jobs, of: source)
+        let database = WatchedDatabase(shop.database)
+        let batch = try await EmbeddingQueue(database: database).settle(
+            results, of: source, space: shop.embedder.space, worker: worker, inModel: [],
+            jitters: results.map { _ in 0.5 })
+        #expect(batch.counts.succeeded == 20 && batch.locked.isEmpty)
+        // Sixteen rows, four, and the worker's totals.
+        #expect(database.writes.load(ordering: .relaxed) == 3)
+        try await shop.expectInStep(source)
+    }
+
+    /// What a table's owner does when a vector is written.
+    private static let owners = [
+        // Changes the text on the way.
+        """
+        CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            NEW.feature_text = rtrim(NEW.feature_text, '5'); RETURN NEW; END $$;
+        CREATE TRIGGER own BEFORE UPDATE OF clip_text_emb ON parts_master_features FOR EACH ROW EXECUTE FUNCTION own();
+        """,
+        // Edits another row of the same batch.
+        """
+        CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            UPDATE parts_master_features SET feature_text = 'part 2, after 1' WHERE id = 2; RETURN NULL; END $$;
+        CREATE TRIGGER own AFTER UPDATE OF clip_text_emb ON parts_master_features FOR EACH ROW
+            WHEN (NEW.id = 1) EXECUTE FUNCTION own();
+        """,
+        // Takes the row away.
+        """
+        CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            DELETE FROM parts_master_features WHERE id = NEW.id; RETURN NULL; END $$;
+        CREATE TRIGGER own AFTER UPDATE OF clip_text_emb ON parts_master_features FOR EACH ROW
+            WHEN (NEW.id = 3) EXECUTE FUNCTION own();
+        """,
+        // Writes elsewhere as well.
+        """
+        CREATE TABLE seen(id BIGINT);
+        CREATE RULE own AS ON UPDATE TO parts_master_features DO ALSO INSERT INTO seen VALUES (NEW.id);
+        """,
+    ]
+
+    @Test(arguments: owners) func `what a table's owner does when a vector is written is seen`(sql: String) async throws
+    {
+        let (shop, source) = try await shop()
+        try shop.shell(sql)
         try await shop.work()
         try await shop.expectInStep(source)
     }
