@@ -90,11 +90,15 @@ final class PostgresConnection: Connection {
 
     /// Commits, with what still waits. - Returns: what the server did, `COMMIT` or `ROLLBACK`.
     func commit() throws(DatabaseError) -> String {
-        try timing("COMMIT after \(waiting.last?.statement.source ?? "all else")") { () throws(DatabaseError) in
-            try guarding(sendsWaiting: false) { () throws(DatabaseError) in
-                defer { waiting = [] }
-                return try handle.commit(after: waiting, patience: patience)
-            }
+        guard let last = waiting.last else { return try commitWithWaiting() }
+        return try timing("COMMIT after \(last.statement.source)") { () throws(DatabaseError) in try commitWithWaiting()
+        }
+    }
+
+    private func commitWithWaiting() throws(DatabaseError) -> String {
+        try guarding(sendsWaiting: false) { () throws(DatabaseError) in
+            defer { waiting = [] }
+            return try handle.commit(after: waiting, patience: patience)
         }
     }
 

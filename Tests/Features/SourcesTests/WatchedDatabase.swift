@@ -10,6 +10,8 @@ final class WatchedDatabase: Database {
         case unknownCommit
         /// The transaction is undone, and nobody knows.
         case unknownRollback
+        /// The transaction is undone, and said to be committed: the server crashed before its disk had it.
+        case lost
     }
 
     private let real: any Database
@@ -50,6 +52,19 @@ final class WatchedDatabase: Database {
         case .unknownCommit:
             _ = try await real.write(body)
             throw unknown
+        case .lost:
+            let answer = Mutex<Result?>(nil)
+            do {
+                try await real.write { connection in
+                    let result = try body(connection)
+                    // Whatever waits to be sent is sent.
+                    _ = try connection.rows(.both("SELECT 1"))
+                    answer.withLock { $0 = result }
+                    throw unknown
+                }
+            } catch let error as DatabaseError where error.message == unknown.message {}
+            guard let result = answer.withLock(\.self) else { throw unknown }
+            return result
         case .unknownRollback:
             return try await real.write { connection in
                 _ = try body(connection)

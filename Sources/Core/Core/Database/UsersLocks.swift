@@ -38,8 +38,9 @@ extension Connection {
     }
 
     /// Lets this transaction's locks go without waiting for the disk. When the database server crashes within a second, it may
-    /// be as if the transaction had never been; nothing that a later one did because of it is kept either. For claims and
-    /// what is shown of them: a claim that was lost settles nothing, even where a later one of another worker got its fence.
+    /// be as if the transaction had never been; nothing that a later one did because of it is kept either. So who must be
+    /// sure commits another one, and looks there whether this one is still to be seen. A claim need not be sure: one that was
+    /// lost settles nothing, even where a later one of another worker got its fence.
     package func commitUnflushed() throws(DatabaseError) {
         guard dialect == .postgres else { return }
         try runLater(SQL(postgres: "SELECT pg_catalog.set_config('synchronous_commit', 'off', true)"), [:])

@@ -46,6 +46,14 @@ extension JobStore {
             ORDER BY claim.place
             """)
 
+    /// Whether any of these claims still stands. PostgreSQL alone; takes nothing.
+    package func anyStands(of jobs: [Job], on connection: any Connection) throws(DatabaseError) -> Bool {
+        try connection.row(Self.anyStandsSQL, claimParameters(jobs)) != nil
+    }
+
+    private static let anyStandsSQL = SQL(
+        postgres: "SELECT 1 FROM \(claims) JOIN \(Table.job) AS job ON \(isClaimed(among: nil)) LIMIT 1")
+
     /// Those claims of the parameters that stand and that nobody else has: taken, and seen.
     private static let takenClaims: SQLText = """
         WITH claim AS MATERIALIZED (SELECT * FROM \(claims)),

@@ -1,7 +1,8 @@
 import Core
 import Synchronization
 
-/// Settling on PostgreSQL in one round trip.
+/// Settling on PostgreSQL in one round trip, and without waiting for the disk while users may wait for the rows; that is
+/// seen to at the end of a batch.
 extension EmbeddingQueue {
     /// - Returns: what it came to, and the results of which nothing is written yet: those without a vector, those whose
     ///   row is gone, is changed, is somebody else's or refuses to be written, and those whose claim is lost or locked.
@@ -14,6 +15,7 @@ extension EmbeddingQueue {
         let columns = settlement.columns(vectors, for: database.dialect).compactMap(\.self)
         let answer = Mutex<(settled: Set<Int>, superseded: Set<Int>)>(([], []))
         var batch = try await commit(vectors) { connection in
+            try connection.commitUnflushed()
             try settlement.applyAtOnce(vectors, columns: columns, now: .now(), on: connection) { settled, superseded in
                 answer.withLock { $0 = (settled, superseded) }
             }
@@ -45,6 +47,7 @@ extension EmbeddingQueue {
         guard !results.isEmpty else { return [] }
         let answer = Mutex<Set<Int>>([])
         let batch = try await commit(results) { connection in
+            try connection.commitUnflushed()
             try settlement.requeueAtOnce(results.map(\.job), on: connection) { places in answer.withLock { $0 = places }
             }
             return SettledBatch()

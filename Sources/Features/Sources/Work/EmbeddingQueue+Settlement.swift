@@ -83,23 +83,37 @@ extension EmbeddingQueue {
             try await settle(Array(results[rows]), settlement, jitters: Array(jitters[rows]))
         }
         let batch = batches.reduce(into: SettledBatch()) { $0 += $1 }
-        try await note(batch.counts, of: worker, emptiesModel: inModel.isEmpty)
+        let locked = Set(batch.locked.map(\.job))
+        try await confirm(
+            results.map(\.job).filter { !locked.contains($0) }, batch.counts, of: worker, emptiesModel: inModel.isEmpty)
         return batch
     }
 
-    /// Adds to the worker's totals, which are for people. Not in the settlement's transactions: they would wait for whoever
+    /// Adds to the worker's totals, which are for people. Not in the settlements' transactions: they would wait for whoever
     /// has the worker's row, and users for them.
-    private func note(_ counts: SettledCounts, of worker: WorkerID, emptiesModel: Bool) async throws {
-        let workers = workers
+    ///
+    /// On PostgreSQL it makes sure of the settlements, too. They let users' rows go without waiting for the disk, which gets
+    /// everything in the order of the commits: when this one is there, so are they, unless the server crashed in between.
+    ///
+    /// - Parameter settled: the jobs of the settlements.
+    /// - Throws: ``DatabaseError/Code/io`` where the server has lost some of them: their claims stand again.
+    private func confirm(
+        _ settled: [Job], _ counts: SettledCounts, of worker: WorkerID, emptiesModel: Bool
+    ) async throws {
+        let (workers, jobs) = (workers, jobs)
         do {
             try await database.write { connection in
+                if connection.dialect == .postgres, try jobs.anyStands(of: settled, on: connection) {
+                    throw DatabaseError(
+                        .io, "the database server lost what it had not written to its disk yet: it is done again")
+                }
                 try workers.count(
                     succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
                     truncated: counts.truncated, of: worker, on: connection)
                 // A fence that stays written down when its jobs are settled accuses nobody; an idle worker shows none.
                 if emptiesModel { try workers.enterModel([], of: worker, on: connection) }
             }
-        } catch let error as DatabaseError where error.isRetryable {
+        } catch let error as DatabaseError where error.isRetryable && database.dialect == .sqlite {
             return
         }
     }

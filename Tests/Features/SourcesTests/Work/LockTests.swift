@@ -74,6 +74,24 @@ struct LockTests {
         try await shop.expectInStep(source)
     }
 
+    @Test func `a settlement that the server loses in a crash is told, and nothing of it is lost`() async throws {
+        let (shop, source) = try await shop()
+        let (worker, jobs) = try await shop.claim()
+        let results = try await results(shop, jobs, of: source)
+        let database = WatchedDatabase(shop.database)
+        database.next(.lost)
+        let error = await #expect(throws: DatabaseError.self) {
+            try await EmbeddingQueue(database: database).settle(
+                results, of: source, space: shop.embedder.space, worker: worker, inModel: [],
+                jitters: results.map { _ in 0.5 })
+        }
+        #expect(error?.code == .io)
+        try await shop.queue.handBack(jobs)
+        #expect(try shop.shell("SELECT state, count(*) FROM millrace_job GROUP BY state;") == "available|16")
+        try await shop.work()
+        try await shop.expectInStep(source)
+    }
+
     /// What a table's owner does when a vector is written.
     private static let owners = [
         // Changes the text on the way.
