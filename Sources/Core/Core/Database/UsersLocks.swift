@@ -37,13 +37,22 @@ extension Connection {
             ["wait": .milliseconds(patience), "stillness": .milliseconds(stillness)])
     }
 
-    /// Lets this transaction's locks go without waiting for the disk. When the database server crashes within a second, it may
-    /// be as if the transaction had never been; nothing that a later one did because of it is kept either. So who must be
-    /// sure commits another one, and looks there whether this one is still to be seen. A claim need not be sure: one that was
-    /// lost settles nothing, even where a later one of another worker got its fence.
+    /// Lets this transaction's locks go without waiting for the disk; see ``Database/writeBriefly(againAfter:_:)``.
     package func commitUnflushed() throws(DatabaseError) {
         guard dialect == .postgres else { return }
         try runLater(SQL(postgres: "SELECT pg_catalog.set_config('synchronous_commit', 'off', true)"), [:])
+    }
+
+    /// Lets this transaction's commit wait for the disk, whatever the server's or the role's default is. What it writes gets
+    /// there after everything that it has seen.
+    package func commitFlushed() throws(DatabaseError) {
+        guard dialect == .postgres else { return }
+        try runLater(
+            SQL(
+                postgres: """
+                    SELECT pg_catalog.set_config('synchronous_commit', 'local', true)
+                    WHERE pg_catalog.current_setting('synchronous_commit') = 'off'
+                    """), [:])
     }
 
     /// Waits for so long for the locks that are taken from here on; see ``limitWaiting(patience:stillness:)``.
@@ -58,6 +67,10 @@ extension Connection {
 extension Database {
     /// Runs a transaction that has what users want, and loses it when this process stands still. A machine may be too busy to
     /// let it speak in time; then it is tried again, at last with more time.
+    ///
+    /// Nor do users wait for the disk because of it. On PostgreSQL a crash of the server within the next second may make it as
+    /// if it had never been, together with whatever others did because of it. Who must be sure looks once more in a
+    /// transaction that ends with ``Connection/commitFlushed()``.
     ///
     /// - Parameter codes: after which it is tried again; `body` must bear that where an earlier one was kept after all.
     package func writeBriefly<Result: Sendable>(
@@ -79,6 +92,7 @@ extension Database {
     ) async throws -> Result {
         try await write { connection in
             try connection.limitWaiting(stillness: stillness)
+            try connection.commitUnflushed()
             return try body(connection)
         }
     }

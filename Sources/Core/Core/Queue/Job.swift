@@ -16,7 +16,8 @@ package struct Job: Hashable, Sendable {
     package let key: Key
     /// The incarnation that claimed it; nil where that is known to be gone.
     package let worker: WorkerID?
-    /// Unique per claim of a worker, and larger than every earlier one; see ``Connection/commitUnflushed()``.
+    /// Unique per claim of a worker, and larger than every earlier one of its own. Of other workers, too, unless PostgreSQL has
+    /// crashed with a claim that was not on its disk yet: then another worker may draw the lost claim's fence.
     package let fence: Int64
     package let attempt: Int
     package let crashes: Int

@@ -8,11 +8,15 @@ extension JobStore {
     ///   - limit: the most jobs of one batch where nothing is suspected; see ``Suspicion/limit(batchSize:)``.
     ///   - batches: how many batches it takes at most, each with a fence of its own.
     ///   - turn: counts the claims of a process; where models are limited, each begins with another.
+    ///   - newest: the largest fence that this worker has had. A crash of PostgreSQL may make it forget which it has drawn.
     package func claim(
-        _ suspicion: Suspicion, limit: Int, batches: Int = 1, turn: Int = 0, worker: WorkerID,
+        _ suspicion: Suspicion, limit: Int, batches: Int = 1, turn: Int = 0, worker: WorkerID, after newest: Int64 = 0,
         on connection: any Connection
     ) throws(DatabaseError) -> [Job] {
-        let (fences, isLimited) = try nextFences(batches, on: connection)
+        var (fences, isLimited) = try nextFences(batches, on: connection)
+        while let first = fences.first, first <= newest {
+            fences = try nextFences(batches + Int(newest - first), on: connection).fences.suffix(batches)
+        }
         let draft = ClaimDraft(
             suspicion: suspicion, batchSize: suspicion.limit(batchSize: limit), fences: fences, worker: worker)
         let jobs =

@@ -93,17 +93,17 @@ extension JobStore {
     /// user's has had a hand in one of them: it took the row away, wished for it again, or changed its text.
     ///
     /// - Parameter onAnswer: gets the places that were written, and those of jobs that were wished for again before.
-    package func confirmingClaims(
+    package func recheckingClaims(
         of jobs: [Job], onAnswer: @escaping (_ written: Set<Int>, _ again: Set<Int>) -> Void
     ) -> Query {
-        Query(Self.confirmSQL, claimParameters(jobs)) { rows in
+        Query(Self.recheckSQL, claimParameters(jobs)) { rows in
             guard let row = rows.first else { preconditionFailure("an aggregate gave no row") }
             onAnswer(ServerNote.places(row.text(1)), ServerNote.places(row.text(2)))
         }
     }
 
     /// A cast that fails, since plain SQL has no other way to raise an error.
-    private static let confirmSQL = SQL(
+    private static let recheckSQL = SQL(
         postgres: """
             SELECT (CASE WHEN count(*) FILTER (WHERE job.wanted_rev = job.claimed_rev)
                             = cardinality(\(ServerNote.written.places))

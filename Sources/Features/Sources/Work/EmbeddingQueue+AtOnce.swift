@@ -1,8 +1,7 @@
 import Core
 import Synchronization
 
-/// Settling on PostgreSQL in one round trip, and without waiting for the disk while users may wait for the rows; that is
-/// seen to at the end of a batch.
+/// Settling on PostgreSQL in one round trip.
 extension EmbeddingQueue {
     /// - Returns: what it came to, and the results of which nothing is written yet: those without a vector, those whose
     ///   row is gone, is changed, is somebody else's or refuses to be written, and those whose claim is lost or locked.
@@ -15,7 +14,6 @@ extension EmbeddingQueue {
         let columns = settlement.columns(vectors, for: database.dialect).compactMap(\.self)
         let answer = Mutex<(settled: Set<Int>, superseded: Set<Int>)>(([], []))
         var batch = try await commit(vectors) { connection in
-            try connection.commitUnflushed()
             try settlement.applyAtOnce(vectors, columns: columns, now: .now(), on: connection) { settled, superseded in
                 answer.withLock { $0 = (settled, superseded) }
             }
@@ -34,7 +32,12 @@ extension EmbeddingQueue {
                 left.append(result)
             }
         }
-        let requeued = try await requeueAtOnce(again, settlement)
+        var requeued: Set<Int> = []
+        do {
+            requeued = try await requeueAtOnce(again, settlement)
+        } catch let error as DatabaseError where error.isOfOneRow {
+            // They are left as well.
+        }
         batch.counts.requeued += requeued.count
         for (place, result) in zip(1..., again) where !requeued.contains(place) { left.append(result) }
         return (batch, left)
@@ -47,7 +50,8 @@ extension EmbeddingQueue {
         guard !results.isEmpty else { return [] }
         let answer = Mutex<Set<Int>>([])
         let batch = try await commit(results) { connection in
-            try connection.commitUnflushed()
+            // It has jobs before it comes to the table.
+            try connection.limitPatience(UsersLocks.tablePatienceWithJobs)
             try settlement.requeueAtOnce(results.map(\.job), on: connection) { places in answer.withLock { $0 = places }
             }
             return SettledBatch()
@@ -66,7 +70,6 @@ extension EmbeddingQueue {
             let keys = part.map(\.job.key)
             let answers = Mutex<(free: Set<Int>, present: Set<Int>)>(([], []))
             try await database.writeBriefly { connection in
-                try connection.commitUnflushed()
                 try connection.runTogether([
                     rows.findingFree(keys) { places in answers.withLock { $0.free = places } },
                     rows.finding(keys) { places in answers.withLock { $0.present = places } },

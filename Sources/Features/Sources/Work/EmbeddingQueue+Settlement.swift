@@ -31,16 +31,11 @@ extension EmbeddingQueue {
     private func giveBack(
         _ claimed: [Job], show: @escaping @Sendable ([Job], any Connection) throws -> Void = { _, _ in }
     ) async throws -> [Job] {
-        let (database, jobs) = (database, jobs)
-        return try await inBodies(claimed.count) { rows in
-            try await database.writeBriefly { connection in
-                let standings = Array(zip(claimed[rows], try jobs.standing(of: Array(claimed[rows]), on: connection)))
-                let mine = standings.filter { $0.1 == .current || $0.1 == .superseded }.map(\.0)
-                try jobs.requeue(mine, on: connection)
-                try show(mine, connection)
-                return standings.filter { $0.1 == .locked }.map(\.0)
-            }
-        }.flatMap(\.self)
+        let jobs = jobs
+        return try await release(claimed) { current, superseded, connection in
+            try jobs.requeue(current + superseded, on: connection)
+            try show(current + superseded, connection)
+        }
     }
 
     /// Puts jobs off to `moment`, because their rows cannot be written now and their results cannot be kept for so long.
@@ -48,16 +43,33 @@ extension EmbeddingQueue {
     ///
     /// - Returns: those that a user's transaction is writing just now; they are still this worker's.
     func postpone(_ claimed: [Job], until moment: Timestamp) async throws -> [Job] {
+        let jobs = jobs
+        return try await release(claimed) { current, superseded, connection in
+            // Who has been wished for again meanwhile is not put off.
+            try jobs.requeue(superseded, on: connection)
+            try jobs.postpone(current, until: moment, on: connection)
+        }
+    }
+
+    /// - Parameter body: ends the claims that it is given.
+    /// - Returns: those that a user's transaction is writing just now; they are still this worker's.
+    private func release(
+        _ claimed: [Job],
+        _ body: @escaping @Sendable (_ current: [Job], _ superseded: [Job], any Connection) throws -> Void
+    ) async throws -> [Job] {
         let (database, jobs) = (database, jobs)
-        return try await inBodies(claimed.count) { rows in
+        let locked = try await inBodies(claimed.count) { rows in
             try await database.writeBriefly { connection in
                 let standings = Array(zip(claimed[rows], try jobs.standing(of: Array(claimed[rows]), on: connection)))
-                // Who has been wished for again meanwhile is not put off.
-                try jobs.requeue(standings.filter { $0.1 == .superseded }.map(\.0), on: connection)
-                try jobs.postpone(standings.filter { $0.1 == .current }.map(\.0), until: moment, on: connection)
-                return standings.filter { $0.1 == .locked }.map(\.0)
+                func those(_ standing: JobStore.Standing) -> [Job] { standings.filter { $0.1 == standing }.map(\.0) }
+                try body(those(.current), those(.superseded), connection)
+                return those(.locked)
             }
         }.flatMap(\.self)
+        if database.dialect == .postgres, let worker = claimed.first?.worker {
+            try await makeSure(of: Set(claimed).subtracting(locked), by: worker)
+        }
+        return locked
     }
 
     /// Writes down which claims are inside the model.
@@ -83,30 +95,31 @@ extension EmbeddingQueue {
             try await settle(Array(results[rows]), settlement, jitters: Array(jitters[rows]))
         }
         let batch = batches.reduce(into: SettledBatch()) { $0 += $1 }
-        let locked = Set(batch.locked.map(\.job))
-        try await confirm(
-            results.map(\.job).filter { !locked.contains($0) }, batch.counts, of: worker, emptiesModel: inModel.isEmpty)
+        let ended = Set(results.map(\.job)).subtracting(batch.locked.map(\.job))
+        try await makeSure(of: ended, counts: batch.counts, by: worker, emptiesModel: inModel.isEmpty)
         return batch
     }
 
-    /// Adds to the worker's totals, which are for people. Not in the settlements' transactions: they would wait for whoever
-    /// has the worker's row, and users for them.
+    /// Makes sure on PostgreSQL that claims have ended for good: the transactions that ended them let users' rows go without
+    /// waiting for the disk. It gets everything in the order of the commits, so when this one is there, so are they, unless
+    /// the server crashed in between.
     ///
-    /// On PostgreSQL it makes sure of the settlements, too. They let users' rows go without waiting for the disk, which gets
-    /// everything in the order of the commits: when this one is there, so are they, unless the server crashed in between.
-    ///
-    /// - Parameter settled: the jobs of the settlements.
-    /// - Throws: ``DatabaseError/Code/io`` where the server has lost some of them: their claims stand again.
-    private func confirm(
-        _ settled: [Job], _ counts: SettledCounts, of worker: WorkerID, emptiesModel: Bool
+    /// - Parameters:
+    ///   - ended: the jobs whose claims have ended, whoever ended them.
+    ///   - counts: what is added to the totals of `worker`, which are for people. Not in the settlements' own transactions:
+    ///     they would wait for whoever has the worker's row, and users for them.
+    /// - Throws: ``DatabaseError/Code/io`` where the server has lost some of it: claims stand again.
+    private func makeSure(
+        of ended: Set<Job>, counts: SettledCounts = SettledCounts(), by worker: WorkerID, emptiesModel: Bool = false
     ) async throws {
         let (workers, jobs) = (workers, jobs)
         do {
             try await database.write { connection in
-                if connection.dialect == .postgres, try jobs.anyStands(of: settled, on: connection) {
+                if connection.dialect == .postgres, try jobs.anyStands(of: Array(ended), on: connection) {
                     throw DatabaseError(
                         .io, "the database server lost what it had not written to its disk yet: it is done again")
                 }
+                try connection.commitFlushed()
                 try workers.count(
                     succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped,
                     truncated: counts.truncated, of: worker, on: connection)
@@ -189,7 +202,7 @@ extension EmbeddingQueue {
 
 extension DatabaseError {
     /// Whether one row's own value, or a trigger or constraint on it, may be the reason.
-    fileprivate var isOfOneRow: Bool { code == .constraint || code == .other }
+    var isOfOneRow: Bool { code == .constraint || code == .other }
 }
 
 extension EmbeddingQueue {

@@ -14,11 +14,23 @@ package struct Claim: Sendable {
     var isSuspected: Bool { batches.contains { batch in batch.contains { $0.crashes > 0 } } }
 }
 
+/// The largest fence that this process has had.
+private final class NewestFence: Sendable {
+    private let fence = Mutex<Int64>(0)
+
+    var value: Int64 { fence.withLock(\.self) }
+
+    func note(_ fences: some Sequence<Int64>) {
+        fence.withLock { $0 = fences.reduce($0, max) }
+    }
+}
+
 /// Claims rows, reads them, and settles them: the queue as the embedding worker sees it.
 package struct EmbeddingQueue: Sendable {
     let database: any Database
     let jobs: JobStore
     let workers = WorkerStore()
+    private let newestFence = NewestFence()
 
     /// Rows of the user's that one body writes. On SQLite between bodies the writer can end its group and leave the file
     /// free, so that a user's program never waits for a whole batch; on PostgreSQL they are one statement, for whose rows a
@@ -39,7 +51,7 @@ package struct EmbeddingQueue: Sendable {
     package func claim(limit: Int, turn: Int, worker: WorkerID) async throws -> Claim {
         let claim = try await take(limit: limit, turn: turn, worker: worker)
         do {
-            try await showAlone("processing", claim.jobs)
+            try await markProcessing(claim.jobs)
         } catch let error as DatabaseError where error.isRetryable {
             // Best effort: the rows stay as they are, and so does the claim.
         }
@@ -53,7 +65,6 @@ package struct EmbeddingQueue: Sendable {
         do {
             // Not where it is unknown whether it was kept: a second one would take other jobs.
             return try await database.writeBriefly(againAfter: [.io]) { connection in
-                try connection.commitUnflushed()
                 let claim = try take(limit: limit, turn: turn, worker: worker, on: connection)
                 taken.withLock { $0 = claim }
                 return claim
@@ -81,16 +92,18 @@ package struct EmbeddingQueue: Sendable {
     ) throws(DatabaseError) -> Claim {
         let ahead = min(limit / suspicion.limit(batchSize: limit), Self.mostAhead)
         let claimed = try jobs.claim(
-            suspicion, limit: limit, batches: ahead, turn: turn, worker: worker, on: connection)
+            suspicion, limit: limit, batches: ahead, turn: turn, worker: worker, after: newestFence.value,
+            on: connection)
         let batches = Dictionary(grouping: claimed, by: \.fence)
+        newestFence.note(batches.keys)
         return Claim(worker: worker, batches: batches.keys.sorted().compactMap { batches[$0] })
     }
 
     /// So many strong suspects, each alone, are little work, and more are left to other workers.
     private static let mostAhead = 32
 
-    /// Best effort, as ``show(_:_:patience:on:)`` is, in transactions of its own.
-    func showAlone(_ status: String, _ claimed: [Job]) async throws {
+    /// Best effort, as ``show(_:_:patience:on:)`` is.
+    private func markProcessing(_ claimed: [Job]) async throws {
         for (source, jobs) in Dictionary(grouping: claimed, by: \.source) {
             _ = try await inBodies(jobs.count) { rows in
                 do {
@@ -98,7 +111,7 @@ package struct EmbeddingQueue: Sendable {
                         try connection.limitWaiting()
                         try connection.commitUnflushed()
                         guard let source = try SourceStore().find(source, on: connection) else { return }
-                        try SourceRows(source).showLast(status, jobs[rows].map(\.key), on: connection)
+                        try SourceRows(source).showLast("processing", jobs[rows].map(\.key), on: connection)
                     }
                 } catch let error as DatabaseError where Self.passedBy.contains(error.code) {
                     return

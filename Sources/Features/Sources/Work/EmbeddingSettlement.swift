@@ -121,15 +121,17 @@ struct EmbeddingSettlement: Sendable {
             columns.count == results.count && entrances.count == results.count, "one column and one vector for each")
         let (claims, keys) = (results.map(\.job), results.map(\.job.key))
         let embeddings = EmbeddingStore()
+        // What is large goes first: once the first row is taken, nothing is on its way any more.
+        let texts = rows.noting(columns, texts: results.map(\.values))
+        try connection.runLater(texts.statement, texts.parameters)
+        let vectors = embeddings.noting(entrances)
+        try connection.run(vectors.statement, vectors.parameters)
         try connection.runTogether([
-            // What is large comes first: it is there before anything is taken.
-            rows.noting(columns, texts: results.map(\.values)),
-            embeddings.noting(entrances),
             Query(hidingFromTriggers),
             rows.taking(keys),
             jobs.takingClaims(of: claims),
             rows.writing(keys),
-            jobs.confirmingClaims(of: claims, onAnswer: onAnswer),
+            jobs.recheckingClaims(of: claims, onAnswer: onAnswer),
             embeddings.publishing(entrances, among: .written, space: space.id, source: source.id, now: now),
             jobs.finishing(claims, among: .written),
         ])
@@ -240,9 +242,14 @@ struct EmbeddingSettlement: Sendable {
         _ result: EmbeddingResult, _ failure: JobFailure, now: Timestamp, on connection: any Connection
     ) throws -> SettledBatch {
         var batch = SettledBatch()
-        guard try jobs.standing(of: [result.job], on: connection).first != .locked else {
+        switch try jobs.standing(of: [result.job], on: connection).first {
+        case .locked:
             batch.locked = [result]
             return batch
+        case .lost, nil:
+            batch.counts.dropped = 1
+            return batch
+        case .current, .superseded: break
         }
         let settlement = try jobs.fail(result.job, failure, inputHash: nil, now: now, jitter: 0, on: connection)
         if settlement == .dead { batch.counts.failed = 1 } else { batch.counts.dropped = 1 }
