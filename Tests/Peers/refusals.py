@@ -15,18 +15,18 @@ TRACE = re.compile(r"Fatal error|Stack dump|backtrace|crashed|Program crashed|Ad
 failures = []
 
 
-def run(*arguments, path=None, timeout=60, before=None, **environment):
+def run(*arguments, path=None, timeout=60, through=(), **environment):
     """- Parameters:
     - path: of a SQLite file, where DATABASE_URL is that.
-    - before: called in the new process before it becomes the program.
+    - through: a command that runs the program, such as setpriv with its options.
     """
     variables = dict(os.environ, LANG="C", LC_ALL="C", **environment)
     if path is not None:
         variables["DATABASE_URL"] = f"sqlite://{path}"
     try:
         return subprocess.run(
-            [BINARY, *arguments], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
-            preexec_fn=before)
+            [*through, BINARY, *arguments], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=timeout)
     except subprocess.TimeoutExpired as late:
         return subprocess.CompletedProcess(late.cmd, f"not within {timeout} s", said(late.stdout), said(late.stderr))
 

@@ -126,6 +126,11 @@ package actor LiveIndex {
             }
             dropEmpty(source)
         }
+        // What it has read may not have been on PostgreSQL's disk yet. This gets there after all of it.
+        try await database.write { [feed] connection in
+            try connection.commitFlushed()
+            try feed.follow(follower, at: start, now: .now(), on: connection)
+        }
         position = start
         isReady = true
         logger.info(
