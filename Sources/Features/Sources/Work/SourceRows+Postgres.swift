@@ -188,7 +188,8 @@ extension SourceRows {
         try connection.runLater(show.statement, show.parameters)
     }
 
-    /// The rows are taken before they are written, so that writing waits for nobody.
+    /// The rows are taken before they are written, so that writing waits for nobody. In a WITH, since a plan may run a
+    /// subquery again for each row of the table; tables with rules on UPDATE that do something also cannot have that.
     ///
     /// - Parameter places: of the rows at the noted places alone; nil is all.
     func showing(_ status: String, _ keys: [Key], among places: ServerNote? = nil) -> Query {
@@ -198,13 +199,12 @@ extension SourceRows {
         return Query(
             SQL(
                 postgres: """
-                    UPDATE \(table) AS t SET \(self.status) = :status
-                    FROM (
+                    WITH free AS MATERIALIZED (
                         SELECT \(columns.map { "t.\($0)" }.joined(separator: ", "))
                         FROM \(wanted()) JOIN \(table) AS t ON \(isWanted)
                         WHERE t.\(self.status)::text IS DISTINCT FROM :status::text\(isAmong)
-                        FOR NO KEY UPDATE OF t SKIP LOCKED) AS free
-                    WHERE \(pairs)
+                        FOR NO KEY UPDATE OF t SKIP LOCKED)
+                    UPDATE \(table) AS t SET \(self.status) = :status FROM free WHERE \(pairs)
                     """), parameters(keys).adding("status", .text(status)))
     }
 

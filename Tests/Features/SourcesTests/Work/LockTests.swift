@@ -114,11 +114,6 @@ struct LockTests {
         CREATE TRIGGER own AFTER UPDATE OF clip_text_emb ON parts_master_features FOR EACH ROW
             WHEN (NEW.id = 3) EXECUTE FUNCTION own();
         """,
-        // Writes elsewhere as well.
-        """
-        CREATE TABLE seen(id BIGINT);
-        CREATE RULE own AS ON UPDATE TO parts_master_features DO ALSO INSERT INTO seen VALUES (NEW.id);
-        """,
     ]
 
     @Test(arguments: owners) func `what a table's owner does when a vector is written is seen`(sql: String) async throws
